@@ -1,0 +1,80 @@
+/*
+ * live - the table of running transfers: one file, a header page and one
+ * page a slot, mapped by the server and read by tftpd-stats.
+ *
+ * A slot is live while its process holds the POSIX record lock on the
+ * slot's first byte; kill -9 frees it.  Nobody trusts the contents: every
+ * reader bounds what it takes out (live_get_text), whoever wrote it.
+ */
+#ifndef RECORD_LIVE_H
+#define RECORD_LIVE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LIVE_MAGIC	0x3165766964706674ULL	/* "tfpdive1" */
+#define LIVE_PAGE	4096
+#define LIVE_TEXT_MAX	1028	/* a name with its NUL */
+#define LIVE_PATH_MAX	256
+#define LIVE_ADDR_MAX	64
+
+/* What a slot is used for.  Changed by compare-and-swap. */
+enum live_state {
+	LIVE_FREE,
+	LIVE_CLAIMED,	/* the dispatcher took it, the process starts */
+	LIVE_RUNNING,	/* a start record was written */
+	LIVE_ENDED,	/* the end record was written */
+	LIVE_ENDING	/* somebody writes the end of a dead process */
+};
+
+struct live_header {
+	uint64_t magic;
+	uint32_t slots;
+	uint32_t page_size;
+	uint64_t started_us;	/* since 1970 */
+	int32_t keeper_pid;
+	char log_path[LIVE_PATH_MAX];
+};
+
+struct live_slot {
+	_Atomic uint32_t state;		/* enum live_state */
+	int32_t pid;
+	/* written by the dispatcher before it forks */
+	char id[24];
+	char client[LIVE_ADDR_MAX], server[LIVE_ADDR_MAX];
+	uint16_t client_port, server_port;
+	uint8_t is_write;
+	uint16_t file_len;
+	uint8_t file[LIVE_TEXT_MAX];	/* as asked, no NUL */
+	uint64_t started_us;		/* since 1970 */
+	/* written by the transfer */
+	char hidden[LIVE_TEXT_MAX + 260];	/* an upload's hidden file */
+	_Atomic uint64_t size, bytes;
+	_Atomic uint64_t heard_us;	/* monotonic; 0: never */
+	_Atomic uint32_t log_errno;	/* the log could not be written */
+	_Atomic uint32_t outcome;	/* enum outcome, once it has ended */
+};
+
+_Static_assert(sizeof(struct live_header) <= LIVE_PAGE, "one page");
+_Static_assert(sizeof(struct live_slot) <= LIVE_PAGE, "one page");
+
+/* Offset in the file of a slot; also of the byte that is locked. */
+uint64_t live_offset(uint32_t slot);
+
+/* Size of the whole file. */
+uint64_t live_size(uint32_t slots);
+
+/* Whether page[0..len) is a header of ours with sane numbers. */
+bool live_header_ok(const void *page, size_t len);
+
+/*
+ * live_get_text - a NUL-terminated text out of a slot or header.
+ *
+ * in, size   the field
+ * out        room for size bytes; always terminated, never longer
+ */
+void live_get_text(const char *in, size_t size, char *out);
+
+#endif
