@@ -1,0 +1,31 @@
+/*
+ * append - the transfer log: many processes, one O_APPEND descriptor, one
+ * write(2) a record.
+ */
+#ifndef OS_APPEND_H
+#define OS_APPEND_H
+
+#include <stddef.h>
+
+/*
+ * append_open - open the log for appending, making what is missing.
+ *
+ * path       absolute.  The last folder is made (0755) if it is missing; a
+ *            new file is 0640 and, made by root, group adm's.
+ * Returns a descriptor, or -errno: -ELOOP for a link, -EINVAL for what is
+ * no regular file or has a second link (a stranger's trap).
+ */
+int append_open(const char *path);
+
+/*
+ * append_write - one record, one write.
+ *
+ * Returns 0 or -errno; a short write is -ENOSPC.  Its rest is not written:
+ * it would tear a neighbour's record, and readers cope with a fragment.
+ */
+int append_write(int fd, const char *line, size_t len);
+
+/* Whether fd is on NFS, where appending is not atomic. */
+int append_is_nfs(int fd);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * diag - messages to the administrator: stderr in the foreground, else
+ * syslog.
+ *
+ * syslog(3) would open its socket anew behind the walls, so one is
+ * connected at the start and written to by hand.  Where /dev/log does not
+ * exist messages go to stderr, if that is no network socket.
+ */
+#ifndef OS_DIAG_H
+#define OS_DIAG_H
+
+#include <stdbool.h>
+
+enum diag_level {
+	DIAG_ERROR = 3,		/* syslog's numbers */
+	DIAG_WARNING = 4,
+	DIAG_NOTICE = 5,
+	DIAG_INFO = 6
+};
+
+/*
+ * diag_open - choose where messages go.
+ *
+ * to_stderr  the foreground: standard error, without syslog
+ * verbosity  0: warnings and errors; 1: notices too; 2 and more: all
+ */
+void diag_open(bool to_stderr, unsigned verbosity);
+
+/* One message, at most 512 bytes; control bytes in it become '?'. */
+void diag_log(enum diag_level level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Close the connection to syslog: transfers have no use for it. */
+void diag_close(void);
+
+#endif

@@ -1,0 +1,104 @@
+/*
+ * fileio - the file under a transfer: blocks read into packets, and uploads
+ * that appear under their name only when they are whole.
+ */
+#ifndef OS_FILEIO_H
+#define OS_FILEIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/netascii.h"
+#include "core/pathname.h"
+
+/* Where a netascii block starts: it is not blksize * index. */
+struct fileio_mark {
+	uint64_t offset;
+	struct netascii_encoder enc;
+};
+
+struct fileio_reader {
+	int fd;
+	uint64_t size;		/* when it was opened; never served beyond */
+	uint16_t blksize;
+	bool netascii;
+	/* netascii: marks[i] is where block base + i starts */
+	uint64_t base;
+	uint32_t marked;
+	struct fileio_mark *marks;
+};
+
+/* What fileio_read_blocks() made. */
+struct fileio_blocks {
+	uint32_t count;		/* packets; at least 1 */
+	size_t last_len;	/* data bytes in the last one */
+	bool is_end;		/* the last one is the file's last */
+};
+
+/*
+ * fileio_reader_init - set up reading from fd, which stays the caller's.
+ *
+ * marks      netascii: room for windowsize + 1; else NULL
+ */
+void fileio_reader_init(struct fileio_reader *r, int fd, uint64_t size,
+    uint16_t blksize, struct fileio_mark *marks);
+
+/*
+ * fileio_read_blocks - data of blocks [first, first + count) into packets.
+ *
+ * out        count packets of header_len + blksize bytes, one after the
+ *            other; only the data is written, the headers are left alone
+ * first      counted from 1; in netascii it may go back only to blocks of
+ *            the call before
+ * Returns 0, -errno, or -ENODATA: the file is shorter than it was when it
+ * was opened.
+ */
+int fileio_read_blocks(struct fileio_reader *r, uint64_t first,
+    uint32_t count, uint8_t *out, size_t header_len,
+    struct fileio_blocks *made);
+
+struct fileio_upload {
+	int fd, dirfd;
+	char base[PATHNAME_COMPONENT_MAX + 1];
+	char hidden[PATHNAME_COMPONENT_MAX + 1];
+	uint64_t written;
+	bool netascii;
+	struct netascii_decoder dec;
+	uint8_t *scratch;	/* netascii: blksize + 1 bytes of the caller */
+};
+
+/*
+ * fileio_upload_begin - make the hidden file.
+ *
+ * dirfd      its directory; taken over, also on failure
+ * base, id   the target's name, and the transfer's id
+ * mode       of the file, before the umask
+ * scratch    netascii: blksize + 1 bytes; NULL: octet
+ * Returns 0 or -errno.
+ */
+int fileio_upload_begin(struct fileio_upload *u, int dirfd, const char *base,
+    const char *id, mode_t mode, uint8_t *scratch);
+
+/* Append; 0 or -errno (-ENOSPC for a short write). */
+int fileio_upload_write(struct fileio_upload *u, const uint8_t *buf,
+    size_t len);
+
+/*
+ * fileio_upload_store - make it durable and give it its name.
+ *
+ * replace    whether what stands there by now may be replaced
+ * Flushes the file before the name and the directory after it: also after
+ * a power cut there is the old content or the new, never half of it.
+ * Returns 0, -EEXIST, or -errno; on failure the hidden file is gone.
+ */
+int fileio_upload_store(struct fileio_upload *u, bool replace);
+
+/* Remove the hidden file, if it still is there. */
+void fileio_upload_abort(struct fileio_upload *u);
+
+/* Bytes free for us where fd is. */
+uint64_t fileio_available(int fd);
+
+#endif

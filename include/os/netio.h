@@ -1,0 +1,128 @@
+/*
+ * netio - UDP: requests on the listening socket with the address that was
+ * asked, and one connected socket for each transfer.
+ *
+ * The listening socket's file description is the superserver's: it is
+ * never connected and never made non-blocking; MSG_DONTWAIT does that.
+ */
+#ifndef OS_NETIO_H
+#define OS_NETIO_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#define NETIO_TEXT_MAX 64	/* an address as text, with its NUL */
+
+/* An IPv4-mapped IPv6 address never stands here: it is IPv4. */
+union netio_addr {
+	struct sockaddr sa;
+	struct sockaddr_in in4;
+	struct sockaddr_in6 in6;
+};
+
+/* A listening socket, and what the transfers' sockets take over from it. */
+struct netio_listener {
+	int fd;
+	union netio_addr local;		/* where it is bound */
+	char device[IFNAMSIZ];		/* SO_BINDTODEVICE, "" without */
+	int tos, tclass;		/* 0: the default */
+	int mark;			/* SO_MARK, 0 without */
+	bool is_connected;		/* udpsvd: one client only */
+};
+
+/* Where a request came from and where it went to. */
+struct netio_origin {
+	union netio_addr peer;
+	union netio_addr local;	/* the address asked, without a port */
+	bool has_local;
+	bool to_many;		/* sent to a broadcast or multicast address */
+	unsigned ifindex;	/* 0: not known */
+	uint32_t dropped;	/* by the kernel for want of room, in all */
+};
+
+/*
+ * netio_listener_init - learn about a socket and ask it for destination
+ * addresses and drop counts; raise its receive buffer to 4 MiB, or to
+ * what the system allows.  l->fd stays the caller's.  0 or -errno.
+ */
+int netio_listener_init(struct netio_listener *l, int fd);
+
+/*
+ * netio_receive - the next datagram on a listener, without waiting.
+ *
+ * buf, size  room; a longer datagram is cut (no request is that long)
+ * Returns its length (may be 0), -EAGAIN when there is none, or -errno.
+ */
+ssize_t netio_receive(const struct netio_listener *l, uint8_t *buf,
+    size_t size, struct netio_origin *origin);
+
+/*
+ * netio_connect - a socket for one transfer, from the address asked to the
+ * client, with the listener's device, TOS and mark.
+ *
+ * first, last  local ports to choose from, tried from a random one; 0, 0:
+ *              any
+ * Returns a descriptor, or -errno (-EADDRINUSE: no port of the range is free).
+ */
+int netio_connect(const struct netio_listener *l,
+    const struct netio_origin *origin, uint16_t first, uint16_t last);
+
+/* A bigger receive buffer for uploads with windows; best effort. */
+void netio_raise_receive_buffer(int fd, int bytes);
+
+/* The largest blksize that is not fragmented on this socket's path. */
+uint16_t netio_path_blksize(int fd);
+
+/* The port that a transfer's socket has here. */
+uint16_t netio_local_port(int fd);
+
+/*
+ * netio_send - one datagram on a transfer's socket.
+ *
+ * Returns 0, or -ECONNREFUSED when the peer's port is closed.  Whatever
+ * else goes wrong (no buffer, a firewall) is a loss like any on the wire.
+ */
+int netio_send(int fd, const uint8_t *buf, size_t len);
+
+/*
+ * netio_send_blocks - DATA packets that stand one after the other.
+ *
+ * segment    bytes of each packet; the last may be shorter
+ * len        bytes in all
+ * Returns as netio_send().
+ */
+int netio_send_blocks(int fd, const uint8_t *buf, size_t segment, size_t len);
+
+/*
+ * netio_recv - a datagram on a transfer's socket, without waiting.
+ * Returns its length, -EAGAIN, -ECONNREFUSED or -errno.
+ */
+ssize_t netio_recv(int fd, uint8_t *buf, size_t size);
+
+/*
+ * netio_wait - until fd can be read, a signal comes that mask lets through,
+ * or wait_us have passed.  Returns 1 readable, 0 time, -EINTR signal.
+ */
+int netio_wait(int fd, uint64_t wait_us, const sigset_t *mask);
+
+/* Address and port equal. */
+bool netio_equal(const union netio_addr *a, const union netio_addr *b);
+
+uint16_t netio_port(const union netio_addr *addr);
+
+/* The address without port; a link-local one with "%" and its scope. */
+void netio_text(const union netio_addr *addr, char out[static NETIO_TEXT_MAX]);
+
+/* IPv4-mapped IPv6 becomes IPv4, in place. */
+void netio_normalise(union netio_addr *addr);
+
+/* Whether a datagram may come from there at all: unicast, with a port. */
+bool netio_is_client(const union netio_addr *addr);
+
+#endif

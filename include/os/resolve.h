@@ -1,0 +1,41 @@
+/*
+ * resolve - a cleaned name to a file, by the kernel and under the root.
+ *
+ * The working directory is the served directory, always: with the chroot
+ * it is "/" too, without it (an ordinary user's start) openat2's
+ * RESOLVE_IN_ROOT alone keeps links and ".." inside.
+ */
+#ifndef OS_RESOLVE_H
+#define OS_RESOLVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/*
+ * resolve_stat - what stands under that name, links followed inside.
+ * Nothing is opened for it: looking at a device or FIFO has no effect.
+ * Returns 0 with *st filled, or -errno.
+ */
+int resolve_stat(const char *path, struct stat *st);
+
+/*
+ * resolve_open - open for reading.
+ *
+ * st         in: what resolve_stat gave; -ESTALE if another file stands
+ *            there by now; out: of the descriptor
+ * Never blocks, whatever stands there.  Returns a descriptor or -errno.
+ */
+int resolve_open(const char *path, struct stat *st);
+
+/*
+ * resolve_dir - open a directory, to make and rename files in it.
+ * Returns a descriptor (O_PATH where it may not be read) or -errno.
+ */
+int resolve_dir(const char *path);
+
+/* Remove the file of that name in that directory; 0 or -errno. */
+int resolve_unlink(const char *dir, const char *base);
+
+#endif

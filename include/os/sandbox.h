@@ -1,0 +1,46 @@
+/*
+ * sandbox - the walls that the dispatcher puts around itself, once, before
+ * it reads a datagram; transfers inherit them by fork.
+ *
+ * In this order, for each step needs what the next one takes away:
+ *
+ *	1. chroot, chdir        names outside are gone
+ *	2. groups, group, user  the service user's, none besides
+ *	3. capabilities         all sets and the bounding set empty, securebits
+ *	4. undo test            raise, setuid(0), chroot: each must fail
+ *	5. no_new_privs         an exec could give nothing back
+ */
+#ifndef OS_SANDBOX_H
+#define OS_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct sandbox_plan {
+	const char *root;	/* served directory */
+	bool change_root;	/* we may: CAP_SYS_CHROOT */
+	bool change_user;	/* we may: CAP_SETUID and CAP_SETGID */
+	uid_t uid;
+	gid_t gid;
+};
+
+/* Whether this process has that capability (CAP_SYS_CHROOT, ...) in effect. */
+bool sandbox_may(int capability);
+
+/*
+ * sandbox_enter - put the walls up; there is no way back.
+ *
+ * why        room for the step that failed and its reason
+ * The working directory is the root afterwards.  Returns 0 or -errno; on
+ * failure the caller must not serve.
+ */
+int sandbox_enter(const struct sandbox_plan *plan, char *why, size_t size);
+
+/*
+ * sandbox_keep_for_start - the keeper gives up every capability but those
+ * that starting a dispatcher needs.  0 or -errno; without privilege 0.
+ */
+int sandbox_keep_for_start(void);
+
+#endif

@@ -1,0 +1,382 @@
+/*
+ * The start, in the order that matters: the socket first, for under xinetd
+ * standard error is a client; then everything that needs privilege; then
+ * the keeper, which never reads a datagram.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "daemon/keeper.h"
+#include "os/append.h"
+#include "os/clock.h"
+#include "os/diag.h"
+#include "os/shm.h"
+
+/* sysexits(3), as tftpd-hpa ends with */
+enum { EXIT_USAGE = 64, EXIT_NOINPUT = 66, EXIT_NOUSER = 67, EXIT_OSERR = 71,
+	EXIT_NOPERM = 77 };
+
+#define TABLES_MAX	10	/* servers at the same time */
+
+static int
+print_version(void)
+{
+	printf("%s %s, with chroot, capabilities dropped by libcap%s\n",
+	    PACKAGE_NAME, PACKAGE_VERSION,
+#ifdef INSTRUMENTED
+	    "; instrumented: without chroot, not for service"
+#else
+	    ""
+#endif
+	    );
+	return EXIT_SUCCESS;
+}
+
+static int
+no_socket(void)
+{
+	diag_log(DIAG_ERROR, "standard input is no UDP socket: start me from "
+	    "xinetd, inetd or systemd,");
+	diag_log(DIAG_ERROR, "or by hand with a socket of my own: tftpd -L -a "
+	    "127.0.0.1:6969 -s DIRECTORY");
+	return EXIT_USAGE;
+}
+
+/* ---- sockets ---------------------------------------------------------- */
+
+static int
+bind_sockets(struct launch *l, const struct conf *c)
+{
+	int family = c->ipv4_only ? AF_INET : c->ipv6_only ? AF_INET6 :
+	    AF_UNSPEC;
+	char why[256] = "";
+	unsigned i;
+	int err = 0;
+
+	if (c->address_count == 0)
+		err = launch_bind(l, NULL, family, why, sizeof(why));
+	for (i = 0; i < c->address_count && err == 0; i++)
+		err = launch_bind(l, c->addresses[i], family, why,
+		    sizeof(why));
+	if (err == 0)
+		return EXIT_SUCCESS;
+	diag_log(DIAG_ERROR, "%s", why);
+	return err == -EACCES ? EXIT_NOPERM : EXIT_OSERR;
+}
+
+static int
+take_sockets(struct service *s, struct launch *l, const struct conf *c)
+{
+	int status, err;
+	unsigned i;
+
+	if (c->listen != CONF_LISTEN_NO) {
+		l->kind = LAUNCH_NONE;
+		l->count = 0;
+		status = bind_sockets(l, c);
+		if (status != EXIT_SUCCESS)
+			return status;
+	}
+	if (l->count == 0)
+		return no_socket();
+	for (i = 0; i < l->count; i++) {
+		err = netio_listener_init(&s->listeners[i], l->fds[i]);
+		if (err != 0) {
+			diag_log(DIAG_ERROR, "socket: %s", strerror(-err));
+			return EXIT_OSERR;
+		}
+	}
+	s->listener_count = l->count;
+	return EXIT_SUCCESS;
+}
+
+/* ---- the walls -------------------------------------------------------- */
+
+static const struct passwd *
+find_user(const struct conf *c)
+{
+	const struct passwd *pw;
+
+	if (c->user != NULL)
+		return getpwnam(c->user);
+	pw = getpwnam(SERVICE_USER);
+	return pw != NULL ? pw : getpwnam("nobody");
+}
+
+static int
+plan_walls(struct service *s)
+{
+	struct sandbox_plan *plan = &s->walls;
+	const struct passwd *pw = NULL;
+
+	plan->root = s->conf->root;
+	plan->change_root = sandbox_may(CAP_SYS_CHROOT);
+	plan->change_user = sandbox_may(CAP_SETUID) &&
+	    sandbox_may(CAP_SETGID);
+	if (plan->change_user) {
+		pw = find_user(s->conf);
+		if (pw == NULL) {
+			diag_log(DIAG_ERROR, "%s: no such user",
+			    s->conf->user != NULL ? s->conf->user : "nobody");
+			return EXIT_NOUSER;
+		}
+		plan->uid = pw->pw_uid;
+		plan->gid = pw->pw_gid;
+	} else if (s->conf->user != NULL) {
+		diag_log(DIAG_WARNING, "-u %s: not started as root, the user "
+		    "stays", s->conf->user);
+	}
+	if ((pw != NULL ? plan->uid : geteuid()) == 0) {
+		diag_log(DIAG_ERROR, "user 0 does not serve: give another one "
+		    "with -u");
+		return EXIT_NOPERM;
+	}
+	snprintf(s->walls_text, sizeof(s->walls_text),
+	    "%s, user %.32s, no capabilities, no_new_privs",
+#ifdef INSTRUMENTED
+	    "no chroot (instrumented)",
+#else
+	    plan->change_root ? "chroot" : "no chroot (not root)",
+#endif
+	    pw != NULL ? pw->pw_name : "unchanged (not root)");
+	if (!plan->change_root || !plan->change_user)
+		diag_log(DIAG_WARNING, "not started as root, so these walls "
+		    "are missing:%s%s", plan->change_root ? "" : " chroot",
+		    plan->change_user ? "" : " own user");
+	return EXIT_SUCCESS;
+}
+
+static int
+check_root(const struct conf *c)
+{
+	struct stat st;
+
+	if (stat(c->root, &st) == -1) {
+		diag_log(DIAG_ERROR, "%s: %s", c->root, strerror(errno));
+		return EXIT_NOINPUT;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		diag_log(DIAG_ERROR, "%s: not a directory", c->root);
+		return EXIT_NOINPUT;
+	}
+	return EXIT_SUCCESS;
+}
+
+/* ---- log and live table ----------------------------------------------- */
+
+static void
+open_log(struct service *s)
+{
+	s->log_fd = append_open(s->conf->log_path);
+	if (s->log_fd < 0) {
+		diag_log(DIAG_ERROR, "%s: %s; transfers will have no records",
+		    s->conf->log_path, strerror(-s->log_fd));
+		s->log_fd = -1;
+		return;
+	}
+	if (append_is_nfs(s->log_fd))
+		diag_log(DIAG_WARNING, "%s is on NFS: records of several "
+		    "machines can mix", s->conf->log_path);
+}
+
+/* The first table in that folder that no living server owns. */
+static int
+open_table_in(const char *dir, uint64_t size)
+{
+	char path[PATH_MAX];
+	int fd = -EBUSY, i;
+
+	for (i = 0; i < TABLES_MAX && fd == -EBUSY; i++) {
+		if (i == 0)
+			snprintf(path, sizeof(path), "%s/live", dir);
+		else
+			snprintf(path, sizeof(path), "%s/live.%d", dir, i);
+		fd = shm_open_table(path, size);
+	}
+	return fd;
+}
+
+/* A table of a server with more slots may hold dead transfers there. */
+static uint32_t
+count_slots(const struct service *s)
+{
+	uint64_t pages = shm_size(s->table_fd) / LIVE_PAGE;
+	uint32_t slots = s->conf->max_transfers;
+
+	if (pages > 1 && pages - 1 > slots && pages - 1 <= 65536)
+		slots = (uint32_t)(pages - 1);
+	return slots;
+}
+
+static void
+write_header(const struct service *s)
+{
+	struct live_header *h = shm_map(s->table_fd, 0, LIVE_PAGE);
+
+	if (h == NULL)
+		return;
+	h->magic = LIVE_MAGIC;
+	h->slots = s->slots;
+	h->page_size = LIVE_PAGE;
+	h->started_us = clock_real_us();
+	h->keeper_pid = (int32_t)getpid();
+	snprintf(h->log_path, sizeof(h->log_path), "%s", s->conf->log_path);
+}
+
+static int
+open_table(struct service *s)
+{
+	uint64_t size = live_size(s->conf->max_transfers);
+	char beside[PATH_MAX];
+	char *slash;
+
+	s->table_fd = open_table_in(RUNDIR, size);
+	if (s->table_fd < 0) {
+		snprintf(beside, sizeof(beside), "%s", s->conf->log_path);
+		slash = strrchr(beside, '/');
+		*slash = '\0';
+		s->table_fd = open_table_in(beside, size);
+	}
+	if (s->table_fd < 0) {
+		diag_log(DIAG_WARNING, "no live table in %s: %s; running "
+		    "transfers cannot be shown", RUNDIR,
+		    strerror(-s->table_fd));
+		s->table_fd = shm_open_private(size);
+	}
+	if (s->table_fd < 0) {
+		diag_log(DIAG_ERROR, "live table: %s",
+		    strerror(-s->table_fd));
+		return EXIT_OSERR;
+	}
+	s->slots = count_slots(s);
+	write_header(s);
+	return EXIT_SUCCESS;
+}
+
+/* ---- stand-alone ------------------------------------------------------ */
+
+static int
+detach(void)
+{
+	pid_t pid = fork();
+
+	if (pid == -1) {
+		diag_log(DIAG_ERROR, "fork: %s", strerror(errno));
+		return EXIT_OSERR;
+	}
+	if (pid != 0)
+		_exit(EXIT_SUCCESS);
+	(void)setsid();
+	return EXIT_SUCCESS;
+}
+
+static void
+write_pidfile(const char *path)
+{
+	char text[24];
+	int fd, len;
+
+	len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+	    0644);
+	if (fd == -1 || write(fd, text, (size_t)len) != len)
+		diag_log(DIAG_WARNING, "%s: %s", path, strerror(errno));
+	if (fd != -1)
+		close(fd);
+}
+
+/* ---- main ------------------------------------------------------------- */
+
+static void
+limit_process(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	/* a core file would hold what others upload */
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)umask(022);
+	(void)clearenv();
+}
+
+/* Everything that is to be had before the keeper waits; an exit status. */
+static int
+set_up(struct service *s, struct launch *l, struct conf *c)
+{
+	int status;
+
+	s->conf = c;
+	status = take_sockets(s, l, c);
+	if (status == EXIT_SUCCESS)
+		status = check_root(c);
+	if (status == EXIT_SUCCESS)
+		status = plan_walls(s);
+	if (status != EXIT_SUCCESS)
+		return status;
+	if (c->listen != CONF_LISTEN_NO)
+		c->linger_s = 0;
+	else if (s->listeners[0].is_connected)
+		c->linger_s = 1;	/* udpsvd: one client, a process each */
+	if (c->listen == CONF_LISTEN_DETACH)
+		status = detach();
+	if (status == EXIT_SUCCESS) {
+		open_log(s);
+		status = open_table(s);
+	}
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct service s = { .log_fd = -1, .table_fd = -1 };
+	struct conf c;
+	struct launch l;
+	enum conf_verdict verdict;
+	char usage[256], why[256];
+	bool by_hand;
+	int status;
+
+	verdict = conf_from_args(&c, argc, argv, usage, sizeof(usage));
+	if (verdict == CONF_VERSION)
+		return print_version();
+	if (verdict == CONF_HELP) {
+		fputs(conf_usage(), stdout);
+		return EXIT_SUCCESS;
+	}
+	status = launch_take(&l, why, sizeof(why));
+	launch_close_others(&l);
+	limit_process();
+	by_hand = c.listen != CONF_LISTEN_NO || l.kind == LAUNCH_NONE;
+	diag_open(by_hand, c.verbosity);
+	if (status != 0) {
+		diag_log(DIAG_ERROR, "%s", why);
+		return EXIT_USAGE;
+	}
+	if (verdict == CONF_USAGE) {
+		diag_log(DIAG_ERROR, "%s", usage);
+		if (by_hand)
+			fputs(conf_usage(), stderr);
+		return EXIT_USAGE;
+	}
+	status = set_up(&s, &l, &c);
+	if (status != EXIT_SUCCESS)
+		return status;
+	if (c.listen == CONF_LISTEN_DETACH)
+		diag_open(false, c.verbosity);
+	if (c.pidfile != NULL && c.listen != CONF_LISTEN_NO)
+		write_pidfile(c.pidfile);
+	status = keeper_run(&s);
+	if (c.pidfile != NULL && c.listen != CONF_LISTEN_NO)
+		(void)unlink(c.pidfile);
+	return status;
+}

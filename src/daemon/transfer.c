@@ -1,0 +1,774 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "core/engine.h"
+#include "core/options.h"
+#include "core/packet.h"
+#include "core/pathname.h"
+#include "daemon/transfer.h"
+#include "os/clock.h"
+#include "os/diag.h"
+#include "os/fileio.h"
+#include "os/resolve.h"
+#include "os/shm.h"
+#include "policy/access.h"
+
+#define ASKED_MAX	512
+#define RECV_BATCH	64	/* datagrams between two looks at the clock */
+#define SPACE_CHECK	(1024 * 1024)	/* bytes between two looks at the disk */
+
+struct transfer {
+	const struct transfer_order *order;
+	const struct conf *conf;
+	struct live_slot *slot;
+
+	struct packet_request req;
+	char path[PATHNAME_MAX + 1];	/* cleaned, below the root */
+	char shown_path[PATHNAME_MAX + 2];
+	char asked[ASKED_MAX];
+	struct access_verdict verdict;
+
+	int sock, file;
+	uint64_t file_size;
+	bool may_replace;
+	struct options_granted granted;
+	struct engine engine;
+	struct fileio_reader reader;
+	struct fileio_upload upload;
+	uint64_t space_checked;	/* bytes at the last look at the disk */
+
+	uint8_t *out;		/* windowsize DATA packets (RRQ) */
+	uint8_t *in;		/* one datagram and a byte more */
+	size_t in_size;
+
+	uint64_t first_reply_us;	/* since the request; 0: none yet */
+	sigset_t waiting_mask;
+	struct translog_record rec;
+};
+
+/* ---- signals ---------------------------------------------------------- */
+
+/* The signal flag: what came since the last look, a bit for each. */
+static volatile sig_atomic_t signals_seen;
+
+enum { SEEN_REPEAT = 1, SEEN_REPLACED = 2, SEEN_MAKE_ROOM = 4,
+	SEEN_SHUTDOWN = 8 };
+
+static const struct {
+	int number;
+	int bit;
+} signal_bits[] = {
+	{ TRANSFER_SIG_REPEAT, SEEN_REPEAT },
+	{ TRANSFER_SIG_REPLACED, SEEN_REPLACED },
+	{ TRANSFER_SIG_MAKE_ROOM, SEEN_MAKE_ROOM },
+	{ TRANSFER_SIG_SHUTDOWN, SEEN_SHUTDOWN },
+};
+#define SIGNAL_BITS (sizeof(signal_bits) / sizeof(signal_bits[0]))
+
+static void
+on_signal(int number)
+{
+	size_t i;
+
+	for (i = 0; i < SIGNAL_BITS; i++)
+		if (signal_bits[i].number == number)
+			signals_seen |= signal_bits[i].bit;
+}
+
+void
+transfer_init_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	sigset_t ours;
+	size_t i;
+
+	sigfillset(&sa.sa_mask);
+	sigemptyset(&ours);
+	for (i = 0; i < SIGNAL_BITS; i++)
+		sigaddset(&ours, signal_bits[i].number);
+	sigprocmask(SIG_BLOCK, &ours, NULL);
+	for (i = 0; i < SIGNAL_BITS; i++)
+		sigaction(signal_bits[i].number, &sa, NULL);
+}
+
+/* ---- the record ------------------------------------------------------- */
+
+void
+transfer_describe(const struct transfer_order *order,
+    struct translog_record *rec)
+{
+	struct packet_request req;
+
+	translog_clear(rec);
+	(void)packet_decode_request(order->request, order->request_len, &req);
+	memcpy(rec->id, order->id, sizeof(rec->id));
+	rec->op = req.op == PACKET_WRQ ? TRANSLOG_WRITE : TRANSLOG_READ;
+	netio_text(&order->origin.peer, rec->client);
+	rec->numbers[TRANSLOG_CLIENT_PORT] = netio_port(&order->origin.peer);
+	if (order->origin.has_local)
+		netio_text(&order->origin.local, rec->server);
+	rec->file.buf = req.name.buf;
+	rec->file.len = req.name.len;
+}
+
+static const char *
+mode_name(enum packet_mode mode)
+{
+	switch (mode) {
+	case PACKET_MODE_OCTET: return "octet";
+	case PACKET_MODE_NETASCII: return "netascii";
+	case PACKET_MODE_MAIL: return "mail";
+	default: return "";
+	}
+}
+
+static void
+set_message(struct translog_record *rec, const char *text)
+{
+	rec->message.buf = (const uint8_t *)text;
+	rec->message.len = strlen(text);
+}
+
+static void
+describe(struct transfer *t)
+{
+	struct translog_record *rec = &t->rec;
+
+	rec->numbers[TRANSLOG_SERVER_PORT] = t->sock == -1 ?
+	    TRANSLOG_ABSENT : netio_local_port(t->sock);
+	snprintf(rec->mode, sizeof(rec->mode), "%s", mode_name(t->req.mode));
+	if (t->req.options.len != 0) {
+		rec->asked.buf = (const uint8_t *)t->asked;
+		rec->asked.len = options_describe(t->req.options, t->asked,
+		    sizeof(t->asked));
+	}
+	if (t->path[0] != '\0') {
+		snprintf(t->shown_path, sizeof(t->shown_path), "/%s",
+		    strcmp(t->path, ".") == 0 ? "" : t->path);
+		rec->path.buf = (const uint8_t *)t->shown_path;
+		rec->path.len = strlen(t->shown_path);
+	}
+}
+
+static void
+write_record(struct transfer *t)
+{
+	int err = service_record(t->order->service, &t->rec);
+
+	if (err != 0 && t->slot != NULL)
+		atomic_store(&t->slot->log_errno, (uint32_t)-err);
+}
+
+/* What it cost, and how long it took. */
+static void
+add_costs(struct transfer *t)
+{
+	int64_t *n = t->rec.numbers;
+	struct rusage ru;
+
+	n[TRANSLOG_DURATION_US] =
+	    (int64_t)(clock_mono_us() - t->order->received_us);
+	if (t->first_reply_us != 0)
+		n[TRANSLOG_FIRST_REPLY_US] = (int64_t)t->first_reply_us;
+	if (getrusage(RUSAGE_SELF, &ru) == 0) {
+		n[TRANSLOG_CPU_US] = (int64_t)(ru.ru_utime.tv_sec +
+		    ru.ru_stime.tv_sec) * 1000000 + ru.ru_utime.tv_usec +
+		    ru.ru_stime.tv_usec;
+		n[TRANSLOG_RSS_KB] = ru.ru_maxrss;
+	}
+}
+
+/* The record of the end; after it nobody else writes one. */
+static void
+write_end(struct transfer *t)
+{
+	t->rec.event = TRANSLOG_TRANSFER;
+	add_costs(t);
+	write_record(t);
+	if (t->slot == NULL)
+		return;
+	atomic_store(&t->slot->outcome, (uint32_t)t->rec.outcome);
+	atomic_store(&t->slot->state, LIVE_ENDED);
+}
+
+static void
+add_counts(struct transfer *t)
+{
+	const struct engine *e = &t->engine;
+	int64_t *n = t->rec.numbers;
+
+	n[TRANSLOG_BYTES] = (int64_t)e->counts.bytes;
+	n[TRANSLOG_BLOCKS] = (int64_t)e->counts.blocks;
+	n[TRANSLOG_PACKETS_SENT] = (int64_t)e->counts.packets_sent;
+	n[TRANSLOG_PACKETS_RECEIVED] = (int64_t)e->counts.packets_received;
+	n[TRANSLOG_RETRANSMITS] = (int64_t)e->counts.retransmits;
+	n[TRANSLOG_TIMEOUTS] = (int64_t)e->counts.timeouts;
+	n[TRANSLOG_DUPLICATES] = (int64_t)e->counts.duplicates;
+	if (e->has_rtt)
+		n[TRANSLOG_RTT_US] = (int64_t)e->srtt_us;
+	if (!e->has_error)
+		return;
+	n[TRANSLOG_ERROR_CODE] = e->error_code;
+	strcpy(t->rec.error_by, e->error_by_client ? "client" : "server");
+	t->rec.message.buf = e->error_text;
+	t->rec.message.len = e->error_text_len;
+}
+
+/* The end of an accepted transfer. */
+static void
+record_end(struct transfer *t)
+{
+	t->rec.outcome = t->engine.outcome;
+	add_counts(t);
+	/* our own words say more than what went over the wire */
+	if (t->verdict.message[0] != '\0')
+		set_message(&t->rec, t->verdict.message);
+	write_end(t);
+}
+
+static void
+record_start(struct transfer *t)
+{
+	int64_t *n = t->rec.numbers;
+
+	t->rec.event = TRANSLOG_START;
+	n[TRANSLOG_BLKSIZE] = t->granted.blksize;
+	n[TRANSLOG_WINDOWSIZE] = t->granted.windowsize;
+	if (t->granted.timeout_ms != 0)
+		n[TRANSLOG_TIMEOUT_MS] = t->granted.timeout_ms;
+	if (t->req.op == PACKET_RRQ)
+		n[TRANSLOG_SIZE] = (int64_t)t->file_size;
+	else if (t->granted.has_tsize)
+		n[TRANSLOG_SIZE] = (int64_t)t->granted.tsize;
+	write_record(t);
+	atomic_store(&t->slot->state, LIVE_RUNNING);
+}
+
+/* A request that was refused: one ERROR, one record. */
+static void
+refuse(struct transfer *t)
+{
+	uint8_t pkt[PACKET_ERROR_MAX];
+	size_t len;
+
+	t->rec.outcome = t->verdict.outcome;
+	set_message(&t->rec, t->verdict.message);
+	if (t->sock != -1) {
+		len = packet_put_error(pkt, sizeof(pkt), t->verdict.code,
+		    t->verdict.text);
+		(void)netio_send(t->sock, pkt, len);
+		t->first_reply_us = clock_mono_us() - t->order->received_us;
+		t->rec.numbers[TRANSLOG_ERROR_CODE] = t->verdict.code;
+		strcpy(t->rec.error_by, "server");
+	}
+	write_end(t);
+}
+
+/* ---- from the request to an open file --------------------------------- */
+
+static bool
+refuse_with(struct transfer *t, enum outcome outcome, enum packet_error code,
+    const char *why)
+{
+	access_refuse(&t->verdict, outcome, code, "%s", why);
+	return false;
+}
+
+static bool
+refuse_errno(struct transfer *t, const char *verb, int err)
+{
+	access_errno(&t->verdict, verb, err);
+	return false;
+}
+
+static bool
+open_socket(struct transfer *t)
+{
+	const struct transfer_order *o = t->order;
+
+	t->sock = netio_connect(o->listener, &o->origin, t->conf->port_first,
+	    t->conf->port_last);
+	if (t->sock >= 0)
+		return true;
+	access_refuse(&t->verdict, t->sock == -EADDRINUSE ?
+	    OUTCOME_LIMITED : OUTCOME_FAILED, PACKET_ERR_UNDEFINED,
+	    "no socket for the transfer: %s", strerror(-t->sock));
+	t->sock = -1;
+	return false;
+}
+
+static bool
+check_request(struct transfer *t, enum packet_verdict verdict)
+{
+	if (verdict == PACKET_NO_NAME_END)
+		return refuse_with(t, OUTCOME_INVALID, PACKET_ERR_ILLEGAL,
+		    "the name has no end");
+	if (verdict == PACKET_NO_MODE)
+		return refuse_with(t, OUTCOME_INVALID, PACKET_ERR_ILLEGAL,
+		    "the mode is missing or has no end");
+	if (verdict != PACKET_OK)
+		return refuse_with(t, OUTCOME_INVALID, PACKET_ERR_ILLEGAL,
+		    "this is no request");
+	if (t->req.mode == PACKET_MODE_MAIL)
+		return refuse_with(t, OUTCOME_INVALID, PACKET_ERR_ILLEGAL,
+		    "mode mail is not served");
+	if (t->req.mode == PACKET_MODE_UNKNOWN)
+		return refuse_with(t, OUTCOME_INVALID, PACKET_ERR_ILLEGAL,
+		    "unknown mode; there are octet and netascii");
+	return true;
+}
+
+static bool
+find_path(struct transfer *t)
+{
+	struct packet_slice name = t->req.name;
+	enum pathname_verdict verdict;
+	const char *below;
+	bool absolute;
+
+	verdict = pathname_check(name.buf, name.len);
+	if (verdict == PATHNAME_OK)
+		verdict = pathname_clean(name.buf, name.len, t->path);
+	if (verdict != PATHNAME_OK) {
+		t->path[0] = '\0';
+		access_name(&t->verdict, verdict);
+		return false;
+	}
+	absolute = name.buf[0] == '/' || name.buf[0] == '\\';
+	below = access_map(&t->verdict, t->conf, t->path, absolute);
+	if (below == NULL)
+		return false;
+	memmove(t->path, below, strlen(below) + 1);
+	return true;
+}
+
+static bool
+open_for_reading(struct transfer *t)
+{
+	struct stat st;
+	int err;
+
+	err = resolve_stat(t->path, &st);
+	if (err != 0)
+		return refuse_errno(t, "open", -err);
+	if (!access_read(&t->verdict, t->conf, &st))
+		return false;
+	t->file = resolve_open(t->path, &st);
+	if (t->file < 0)
+		return refuse_errno(t, "open", -t->file);
+	t->file_size = (uint64_t)st.st_size;
+	return true;
+}
+
+/* May it be written, by the rules?  What stands there is only looked at. */
+static bool
+check_target(struct transfer *t)
+{
+	struct stat st;
+	int err;
+
+	err = resolve_stat(t->path, &st);
+	if (err != 0 && err != -ENOENT)
+		return refuse_errno(t, "open", -err);
+	t->may_replace = err == 0;
+	return access_write(&t->verdict, t->conf, err == 0 ? &st : NULL);
+}
+
+static bool
+open_for_writing(struct transfer *t)
+{
+	char dir[PATHNAME_MAX + 1];
+	const char *base = pathname_split(t->path, dir);
+	uint8_t *scratch = NULL;
+	int dirfd, err;
+
+	dirfd = resolve_dir(dir);
+	if (dirfd < 0)
+		return refuse_errno(t, "open the directory", -dirfd);
+	if (!access_size(&t->verdict, t->conf,
+	    t->granted.has_tsize ? t->granted.tsize : 0,
+	    fileio_available(dirfd))) {
+		close(dirfd);
+		return false;
+	}
+	if (t->req.mode == PACKET_MODE_NETASCII)
+		scratch = malloc((size_t)t->granted.blksize + 1);
+	/* known before it exists, so that whoever finds us dead removes it */
+	snprintf(t->slot->hidden, sizeof(t->slot->hidden), "%s", dir);
+	err = fileio_upload_begin(&t->upload, dirfd, base, t->order->id, 0666,
+	    scratch);
+	if (err != 0) {
+		t->slot->hidden[0] = '\0';
+		return refuse_errno(t, "create a file there", -err);
+	}
+	snprintf(t->slot->hidden, sizeof(t->slot->hidden), "%s/%s", dir,
+	    t->upload.hidden);
+	return true;
+}
+
+static void
+grant_options(struct transfer *t)
+{
+	const struct conf *c = t->conf;
+	struct options_limits limits = {
+		.op = t->req.op,
+		.mode = t->req.mode,
+		.max_blksize = c->max_blksize,
+		.max_windowsize = c->max_windowsize,
+		.refused = c->refused_options,
+		.size = t->file_size,
+	};
+
+	if (limits.max_blksize == CONF_BLKSIZE_AUTO)
+		limits.max_blksize = (uint16_t)(netio_path_blksize(t->sock) -
+		    c->mtu_less);
+	if (limits.max_blksize < PACKET_BLKSIZE_MIN)
+		limits.max_blksize = PACKET_BLKSIZE_MIN;
+	options_grant(t->req.options, &limits, &t->granted);
+}
+
+static bool
+make_buffers(struct transfer *t)
+{
+	size_t packet = (size_t)t->granted.blksize + PACKET_HEADER_LEN;
+	struct fileio_mark *marks = NULL;
+
+	/* a byte more, so that a longer datagram is seen to be longer */
+	t->in_size = packet + 1;
+	t->in = malloc(t->in_size);
+	if (t->req.op == PACKET_RRQ) {
+		t->out = malloc(packet * t->granted.windowsize);
+		if (t->req.mode == PACKET_MODE_NETASCII)
+			marks = calloc(t->granted.windowsize + 1U,
+			    sizeof(*marks));
+		fileio_reader_init(&t->reader, t->file, t->file_size,
+		    t->granted.blksize, marks);
+	}
+	if (t->in == NULL || (t->req.op == PACKET_RRQ && t->out == NULL) ||
+	    (t->req.op == PACKET_RRQ && marks == NULL &&
+	    t->req.mode == PACKET_MODE_NETASCII))
+		return refuse_errno(t, "get memory", ENOMEM);
+	return true;
+}
+
+/* Everything is decided here, before the first reply. */
+static bool
+prepare(struct transfer *t)
+{
+	enum packet_verdict verdict;
+
+	verdict = packet_decode_request(t->order->request,
+	    t->order->request_len, &t->req);
+	if (!open_socket(t) || !check_request(t, verdict) || !find_path(t))
+		return false;
+	if (t->req.op == PACKET_RRQ) {
+		if (!open_for_reading(t))
+			return false;
+		grant_options(t);
+	} else {
+		if (!check_target(t))
+			return false;
+		grant_options(t);
+		if (!open_for_writing(t))
+			return false;
+		netio_raise_receive_buffer(t->sock, 2 *
+		    t->granted.windowsize * (t->granted.blksize + 512));
+	}
+	return make_buffers(t);
+}
+
+/* ---- the engine's actions --------------------------------------------- */
+
+/* The transfer ends by our own doing: wire and record say why. */
+static void
+give_up(struct transfer *t)
+{
+	engine_end(&t->engine, clock_mono_us(), t->verdict.outcome,
+	    t->verdict.code, t->verdict.text);
+}
+
+static void
+note_reply(struct transfer *t)
+{
+	if (t->first_reply_us == 0)
+		t->first_reply_us = clock_mono_us() - t->order->received_us;
+}
+
+static void
+send_blocks(struct transfer *t, const struct engine_action *act)
+{
+	size_t stride = (size_t)t->granted.blksize + PACKET_HEADER_LEN;
+	struct fileio_blocks made;
+	uint32_t i;
+	int err;
+
+	err = fileio_read_blocks(&t->reader, act->first, act->count, t->out,
+	    PACKET_HEADER_LEN, &made);
+	if (err != 0) {
+		access_refuse(&t->verdict, OUTCOME_FAILED,
+		    PACKET_ERR_UNDEFINED, err == -ENODATA ?
+		    "the file became shorter while it was sent" :
+		    "reading the file: %s", strerror(-err));
+		give_up(t);
+		return;
+	}
+	if (made.is_end)
+		engine_set_end(&t->engine, act->first + made.count - 1,
+		    made.last_len);
+	for (i = 0; i < made.count; i++)
+		packet_put_data(t->out + i * stride,
+		    engine_block(&t->engine, act->first + i));
+	err = netio_send_blocks(t->sock, t->out, stride,
+	    (made.count - 1) * stride + PACKET_HEADER_LEN + made.last_len);
+	if (err == -ECONNREFUSED)
+		engine_on_refused(&t->engine, clock_mono_us());
+}
+
+static void
+send_packet(struct transfer *t, const struct engine_action *act)
+{
+	if (netio_send(t->sock, act->pkt, act->pkt_len) == -ECONNREFUSED)
+		engine_on_refused(&t->engine, clock_mono_us());
+}
+
+static void
+write_data(struct transfer *t, const struct engine_action *act)
+{
+	uint64_t bytes = t->engine.counts.bytes, available = UINT64_MAX;
+	int err;
+
+	if (bytes - t->space_checked >= SPACE_CHECK) {
+		t->space_checked = bytes;
+		available = fileio_available(t->upload.fd);
+	}
+	/* what has arrived is on the disk already, so only new bytes count */
+	if (!access_size(&t->verdict, t->conf, bytes, available == UINT64_MAX ?
+	    available : available + bytes)) {
+		give_up(t);
+		return;
+	}
+	err = fileio_upload_write(&t->upload, act->data.buf, act->data.len);
+	if (err != 0) {
+		refuse_errno(t, "write", -err);
+		give_up(t);
+	}
+}
+
+static void
+store(struct transfer *t)
+{
+	int err = fileio_upload_store(&t->upload, t->may_replace);
+
+	if (err == 0) {
+		t->slot->hidden[0] = '\0';
+		engine_on_stored(&t->engine, clock_mono_us());
+		return;
+	}
+	refuse_errno(t, "store the file", -err);
+	give_up(t);
+}
+
+static void
+finish(struct transfer *t)
+{
+	if (t->req.op == PACKET_WRQ &&
+	    t->engine.outcome != OUTCOME_COMPLETE) {
+		fileio_upload_abort(&t->upload);
+		t->slot->hidden[0] = '\0';
+	}
+	record_end(t);
+}
+
+static void
+perform_all(struct transfer *t)
+{
+	struct engine_action act;
+
+	while (engine_next(&t->engine, &act)) {
+		switch (act.kind) {
+		case ENGINE_SEND_BLOCKS: send_blocks(t, &act); break;
+		case ENGINE_SEND_PACKET: send_packet(t, &act); break;
+		case ENGINE_WRITE: write_data(t, &act); break;
+		case ENGINE_STORE: store(t); break;
+		case ENGINE_FINISH: finish(t); break;
+		}
+		note_reply(t);
+	}
+}
+
+/* ---- events ----------------------------------------------------------- */
+
+static void
+take_signals(struct transfer *t)
+{
+	int seen = signals_seen;
+	uint64_t now_us = clock_mono_us();
+
+	/* they are blocked here: nothing comes between the two lines */
+	signals_seen = 0;
+	if (seen & SEEN_REPEAT)
+		engine_on_repeat(&t->engine, now_us);
+	if (seen & SEEN_REPLACED) {
+		if (t->engine.outcome == OUTCOME_NONE)
+			snprintf(t->verdict.message,
+			    sizeof(t->verdict.message),
+			    "the client asked anew from the same port");
+		engine_end(&t->engine, now_us, OUTCOME_VANISHED, 0, NULL);
+	}
+	if (seen & SEEN_MAKE_ROOM) {
+		if (t->engine.outcome == OUTCOME_NONE)
+			snprintf(t->verdict.message,
+			    sizeof(t->verdict.message),
+			    "silent, and gave its place to others");
+		engine_end(&t->engine, now_us, OUTCOME_NOANSWER, 0, NULL);
+	}
+	if (seen & SEEN_SHUTDOWN)
+		engine_end(&t->engine, now_us, OUTCOME_SHUTDOWN,
+		    PACKET_ERR_UNDEFINED, "Server is shutting down");
+	perform_all(t);
+}
+
+static void
+take_packets(struct transfer *t)
+{
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < RECV_BATCH && !engine_is_over(&t->engine); i++) {
+		n = netio_recv(t->sock, t->in, t->in_size);
+		if (n == -ECONNREFUSED)
+			engine_on_refused(&t->engine, clock_mono_us());
+		else if (n < 0)
+			return;
+		else
+			engine_on_packet(&t->engine, clock_mono_us(), t->in,
+			    (size_t)n);
+		perform_all(t);
+	}
+}
+
+static void
+publish_progress(struct transfer *t)
+{
+	if (t->engine.heard)
+		atomic_store_explicit(&t->slot->heard_us, t->engine.heard_us,
+		    memory_order_relaxed);
+	atomic_store_explicit(&t->slot->bytes, t->engine.counts.bytes,
+	    memory_order_relaxed);
+}
+
+static void
+run_engine(struct transfer *t)
+{
+	const struct conf *c = t->conf;
+	struct engine_setup setup = {
+		.op = t->req.op,
+		.granted = &t->granted,
+		.size = t->req.mode == PACKET_MODE_OCTET ? t->file_size :
+		    ENGINE_UNKNOWN,
+		.give_up_ms = c->give_up_ms,
+		.first_timeout_ms = c->first_timeout_ms,
+		.adaptive = c->adaptive,
+	};
+	uint64_t now_us, deadline_us;
+
+	engine_init(&t->engine, &setup);
+	engine_start(&t->engine, clock_mono_us());
+	perform_all(t);
+	while (!engine_is_over(&t->engine)) {
+		now_us = clock_mono_us();
+		deadline_us = engine_deadline(&t->engine);
+		(void)netio_wait(t->sock, deadline_us > now_us ?
+		    deadline_us - now_us : 0, &t->waiting_mask);
+		if (signals_seen != 0)
+			take_signals(t);
+		take_packets(t);
+		engine_on_timer(&t->engine, clock_mono_us());
+		perform_all(t);
+		publish_progress(t);
+	}
+}
+
+/* ---- the process ------------------------------------------------------ */
+
+static void
+transfer_setup(struct transfer *t, const struct transfer_order *order)
+{
+	size_t i;
+
+	memset(t, 0, sizeof(*t));
+	t->order = order;
+	t->conf = order->service->conf;
+	t->sock = t->file = -1;
+	t->upload.fd = t->upload.dirfd = -1;
+	transfer_describe(order, &t->rec);
+	sigprocmask(SIG_BLOCK, NULL, &t->waiting_mask);
+	for (i = 0; i < SIGNAL_BITS; i++)
+		sigdelset(&t->waiting_mask, signal_bits[i].number);
+}
+
+/* Whatever this process does not need is gone before it reads a byte. */
+static void
+leave_dispatcher(struct transfer *t)
+{
+	const struct transfer_order *o = t->order;
+
+	service_stop_listening(o->service);
+	diag_close();
+#ifndef INSTRUMENTED
+	dup2(STDIN_FILENO, STDERR_FILENO);
+#endif
+	t->slot = service_map_slot(o->service, o->slot);
+	if (t->slot == NULL ||
+	    shm_lock(o->service->table_fd, live_offset(o->slot)) != 0)
+		_exit(EXIT_FAILURE);
+	t->slot->pid = (int32_t)getpid();
+}
+
+noreturn void
+transfer_run(const struct transfer_order *order)
+{
+	struct transfer t;
+
+	transfer_setup(&t, order);
+	leave_dispatcher(&t);
+	if (prepare(&t)) {
+		describe(&t);
+		record_start(&t);
+		run_engine(&t);
+	} else {
+		if (t.upload.fd != -1)
+			fileio_upload_abort(&t.upload);
+		describe(&t);
+		refuse(&t);
+	}
+#ifdef INSTRUMENTED
+	exit(EXIT_SUCCESS);
+#else
+	_exit(EXIT_SUCCESS);
+#endif
+}
+
+void
+transfer_busy(const struct transfer_order *order)
+{
+	struct transfer t;
+
+	transfer_setup(&t, order);
+	(void)packet_decode_request(order->request, order->request_len,
+	    &t.req);
+	(void)open_socket(&t);
+	access_refuse(&t.verdict, OUTCOME_LIMITED, PACKET_ERR_UNDEFINED,
+	    "max-transfers (%u) are running", t.conf->max_transfers);
+	t.verdict.text = "Server busy";
+	describe(&t);
+	refuse(&t);
+	if (t.sock != -1)
+		close(t.sock);
+}

@@ -1,0 +1,90 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "os/diag.h"
+
+#define FACILITY_DAEMON (3 << 3)
+
+/* The logger: the one piece of mutable file-scope state, set at start. */
+static struct {
+	int syslog_fd;
+	bool to_stderr;
+	unsigned verbosity;
+} diag = { .syslog_fd = -1 };
+
+static int
+connect_syslog(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd;
+
+	strcpy(sun.sun_path, "/dev/log");
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void
+diag_open(bool to_stderr, unsigned verbosity)
+{
+	diag.to_stderr = to_stderr;
+	diag.verbosity = verbosity;
+	diag_close();
+	if (to_stderr)
+		return;
+	diag.syslog_fd = connect_syslog();
+	if (diag.syslog_fd == -1)
+		diag.to_stderr = true;
+}
+
+void
+diag_close(void)
+{
+	if (diag.syslog_fd != -1)
+		close(diag.syslog_fd);
+	diag.syslog_fd = -1;
+}
+
+static bool
+is_wanted(enum diag_level level)
+{
+	return level <= DIAG_WARNING ||
+	    (level == DIAG_NOTICE && diag.verbosity >= 1) ||
+	    diag.verbosity >= 2;
+}
+
+void
+diag_log(enum diag_level level, const char *fmt, ...)
+{
+	char text[512], line[600];
+	va_list ap;
+	char *p;
+	int len;
+
+	if (!is_wanted(level))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (p = text; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	if (diag.syslog_fd != -1) {
+		len = snprintf(line, sizeof(line), "<%d>tftpd[%ld]: %s",
+		    FACILITY_DAEMON | (int)level, (long)getpid(), text);
+		(void)!send(diag.syslog_fd, line, (size_t)len, MSG_NOSIGNAL);
+	} else if (diag.to_stderr) {
+		len = snprintf(line, sizeof(line), "tftpd: %s\n", text);
+		(void)!write(STDERR_FILENO, line, (size_t)len);
+	}
+}

@@ -1,0 +1,260 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "os/fileio.h"
+
+#define IOV_BATCH	64
+#define CHUNK		4096	/* file bytes that netascii reads at once */
+
+void
+fileio_reader_init(struct fileio_reader *r, int fd, uint64_t size,
+    uint16_t blksize, struct fileio_mark *marks)
+{
+	memset(r, 0, sizeof(*r));
+	r->fd = fd;
+	r->size = size;
+	r->blksize = blksize;
+	r->netascii = marks != NULL;
+	r->marks = marks;
+	r->base = 1;
+	if (marks != NULL) {
+		memset(&marks[0], 0, sizeof(marks[0]));
+		r->marked = 1;
+	}
+}
+
+/* Fill the buffers from offset on; -ENODATA at an early end of the file. */
+static int
+read_fully(int fd, struct iovec *iov, int iovcnt, uint64_t offset)
+{
+	ssize_t n;
+
+	while (iovcnt > 0) {
+		n = preadv(fd, iov, iovcnt, (off_t)offset);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -errno;
+		if (n == 0)
+			return -ENODATA;
+		offset += (uint64_t)n;
+		while (iovcnt > 0 && (size_t)n >= iov->iov_len) {
+			n -= (ssize_t)iov->iov_len;
+			iov++;
+			iovcnt--;
+		}
+		if (iovcnt > 0) {
+			iov->iov_base = (uint8_t *)iov->iov_base + n;
+			iov->iov_len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static int
+read_octet(struct fileio_reader *r, uint64_t first, uint32_t count,
+    uint8_t *out, size_t header_len, struct fileio_blocks *made)
+{
+	struct iovec iov[IOV_BATCH];
+	uint64_t offset = (first - 1) * r->blksize, start = offset;
+	size_t stride = header_len + r->blksize, len;
+	uint32_t i;
+	int batched = 0, err;
+
+	memset(made, 0, sizeof(*made));
+	for (i = 0; i < count && !made->is_end; i++) {
+		len = r->size - offset < r->blksize ?
+		    (size_t)(r->size - offset) : r->blksize;
+		if (len != 0) {
+			iov[batched].iov_base = out + i * stride + header_len;
+			iov[batched++].iov_len = len;
+		}
+		offset += len;
+		made->count++;
+		made->last_len = len;
+		made->is_end = len < r->blksize;
+		if (batched == IOV_BATCH || i + 1 == count || made->is_end) {
+			err = read_fully(r->fd, iov, batched, start);
+			if (err != 0)
+				return err;
+			batched = 0;
+			start = offset;
+		}
+	}
+	return 0;
+}
+
+/* One netascii block from *mark on, which moves to the next one's start. */
+static int
+encode_block(struct fileio_reader *r, struct fileio_mark *mark, uint8_t *out,
+    size_t *len)
+{
+	uint8_t raw[CHUNK];
+	struct iovec iov;
+	size_t want, used;
+	int err;
+
+	*len = 0;
+	while (*len < r->blksize) {
+		want = r->size - mark->offset < sizeof(raw) ?
+		    (size_t)(r->size - mark->offset) : sizeof(raw);
+		if (want > r->blksize - *len)
+			want = r->blksize - *len;
+		iov.iov_base = raw;
+		iov.iov_len = want;
+		err = want == 0 ? 0 : read_fully(r->fd, &iov, 1, mark->offset);
+		if (err != 0)
+			return err;
+		if (want == 0 && !mark->enc.has_pending)
+			break;
+		*len += netascii_encode(&mark->enc, raw, want, &used,
+		    out + *len, r->blksize - *len);
+		mark->offset += used;
+	}
+	return 0;
+}
+
+static int
+read_netascii(struct fileio_reader *r, uint64_t first, uint32_t count,
+    uint8_t *out, size_t header_len, struct fileio_blocks *made)
+{
+	size_t stride = header_len + r->blksize;
+	struct fileio_mark mark;
+	uint32_t i;
+	int err;
+
+	memset(made, 0, sizeof(*made));
+	if (first < r->base || first >= r->base + r->marked)
+		return -EINVAL;
+	r->marks[0] = r->marks[first - r->base];
+	r->base = first;
+	r->marked = 1;
+	mark = r->marks[0];
+	for (i = 0; i < count && !made->is_end; i++) {
+		err = encode_block(r, &mark, out + i * stride + header_len,
+		    &made->last_len);
+		if (err != 0)
+			return err;
+		r->marks[r->marked++] = mark;
+		made->count++;
+		made->is_end = made->last_len < r->blksize;
+	}
+	return 0;
+}
+
+int
+fileio_read_blocks(struct fileio_reader *r, uint64_t first, uint32_t count,
+    uint8_t *out, size_t header_len, struct fileio_blocks *made)
+{
+	if (r->netascii)
+		return read_netascii(r, first, count, out, header_len, made);
+	return read_octet(r, first, count, out, header_len, made);
+}
+
+int
+fileio_upload_begin(struct fileio_upload *u, int dirfd, const char *base,
+    const char *id, mode_t mode, uint8_t *scratch)
+{
+	memset(u, 0, sizeof(*u));
+	u->dirfd = dirfd;
+	u->netascii = scratch != NULL;
+	u->scratch = scratch;
+	snprintf(u->base, sizeof(u->base), "%s", base);
+	pathname_hidden(base, id, u->hidden);
+	u->fd = openat(dirfd, u->hidden, O_WRONLY | O_CREAT | O_EXCL |
+	    O_NOFOLLOW | O_CLOEXEC, mode);
+	if (u->fd == -1) {
+		int err = -errno;
+
+		close(dirfd);
+		u->dirfd = -1;
+		return err;
+	}
+	return 0;
+}
+
+static int
+write_fully(struct fileio_upload *u, const uint8_t *buf, size_t len)
+{
+	size_t at = 0;
+	ssize_t n;
+
+	while (at < len) {
+		n = pwrite(u->fd, buf + at, len - at, (off_t)u->written);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -errno;
+		if (n == 0)
+			return -ENOSPC;
+		at += (size_t)n;
+		u->written += (uint64_t)n;
+	}
+	return 0;
+}
+
+int
+fileio_upload_write(struct fileio_upload *u, const uint8_t *buf, size_t len)
+{
+	size_t n;
+
+	if (!u->netascii)
+		return write_fully(u, buf, len);
+	n = netascii_decode(&u->dec, buf, len, u->scratch);
+	return write_fully(u, u->scratch, n);
+}
+
+static int
+finish_content(struct fileio_upload *u)
+{
+	uint8_t held[1];
+	int err = 0;
+
+	if (u->netascii && netascii_decode_end(&u->dec, held) == 1)
+		err = write_fully(u, held, 1);
+	if (err == 0 && fsync(u->fd) == -1)
+		err = -errno;
+	return err;
+}
+
+int
+fileio_upload_store(struct fileio_upload *u, bool replace)
+{
+	int err = finish_content(u);
+
+	if (err == 0 && renameat2(u->dirfd, u->hidden, u->dirfd, u->base,
+	    replace ? 0 : RENAME_NOREPLACE) == -1)
+		err = -errno;
+	if (err != 0) {
+		fileio_upload_abort(u);
+		return err;
+	}
+	u->hidden[0] = '\0';
+	/* a drop box is an O_PATH descriptor, which cannot be flushed */
+	(void)fsync(u->dirfd);
+	return 0;
+}
+
+void
+fileio_upload_abort(struct fileio_upload *u)
+{
+	if (u->hidden[0] != '\0')
+		(void)unlinkat(u->dirfd, u->hidden, 0);
+	u->hidden[0] = '\0';
+}
+
+uint64_t
+fileio_available(int fd)
+{
+	struct statvfs vfs;
+
+	if (fstatvfs(fd, &vfs) == -1)
+		return UINT64_MAX;
+	return (uint64_t)vfs.f_bavail * vfs.f_frsize;
+}

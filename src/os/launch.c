@@ -1,0 +1,249 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "os/launch.h"
+
+#define LISTEN_FDS_START 3	/* sd_listen_fds(3) */
+
+/* An IPv4 or IPv6 socket, whatever its type; its type goes to *type. */
+static bool
+is_inet_socket(int fd, int *type)
+{
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == -1)
+		return false;
+	len = sizeof(*type);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, type, &len) == -1)
+		return false;
+	return domain == AF_INET || domain == AF_INET6;
+}
+
+static int
+add(struct launch *l, int fd, char *why, size_t size)
+{
+	if (l->count == LAUNCH_MAX) {
+		snprintf(why, size, "more than %d sockets", LAUNCH_MAX);
+		return -E2BIG;
+	}
+	l->fds[l->count++] = fd;
+	return 0;
+}
+
+static int
+take_stdin(struct launch *l, char *why, size_t size)
+{
+	int type, fd;
+
+	if (!is_inet_socket(STDIN_FILENO, &type))
+		return 0;
+	if (type != SOCK_DGRAM) {
+		snprintf(why, size, "standard input is a stream socket; TFTP "
+		    "is datagram: \"socket_type = dgram\", \"wait = yes\"");
+		return -EPROTOTYPE;
+	}
+	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (fd == -1) {
+		snprintf(why, size, "standard input: %s", strerror(errno));
+		return -errno;
+	}
+	l->kind = LAUNCH_INETD;
+	return add(l, fd, why, size);
+}
+
+static int
+take_listen_fds(struct launch *l, char *why, size_t size)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	int type, fd, err, count;
+
+	if (pid == NULL || fds == NULL || atol(pid) != (long)getpid())
+		return 0;
+	count = atoi(fds);
+	if (count < 0 || count > LAUNCH_MAX)
+		count = LAUNCH_MAX;
+	for (fd = LISTEN_FDS_START; fd < LISTEN_FDS_START + count; fd++) {
+		if (!is_inet_socket(fd, &type) || type != SOCK_DGRAM) {
+			snprintf(why, size, "descriptor %d of LISTEN_FDS is "
+			    "no UDP socket: use ListenDatagram=", fd);
+			return -EPROTOTYPE;
+		}
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+		err = add(l, fd, why, size);
+		if (err != 0)
+			return err;
+		l->kind = LAUNCH_SYSTEMD;
+	}
+	return 0;
+}
+
+/* /dev/null over 0 and 1, and over 2 if that is a client's socket. */
+static int
+clear_standard(char *why, size_t size)
+{
+	int fd, type, err = 0;
+	bool spoils;
+
+	fd = open("/dev/null", O_RDWR);
+	if (fd == -1) {
+		err = -errno;
+		snprintf(why, size, "/dev/null: %s", strerror(-err));
+		return err;
+	}
+	spoils = is_inet_socket(STDERR_FILENO, &type) ||
+	    fcntl(STDERR_FILENO, F_GETFD) == -1;
+	if (dup2(fd, STDIN_FILENO) == -1 || dup2(fd, STDOUT_FILENO) == -1 ||
+	    (spoils && dup2(fd, STDERR_FILENO) == -1))
+		err = -errno;
+	if (fd > STDERR_FILENO)
+		close(fd);
+	return err;
+}
+
+int
+launch_take(struct launch *l, char *why, size_t size)
+{
+	int err;
+
+	memset(l, 0, sizeof(*l));
+	why[0] = '\0';
+	err = take_listen_fds(l, why, size);
+	if (err == 0 && l->count == 0)
+		err = take_stdin(l, why, size);
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	if (err != 0)
+		return err;
+	return clear_standard(why, size);
+}
+
+void
+launch_close_others(const struct launch *l)
+{
+	unsigned fd = 3, next, i;
+
+	/* the sockets are few: close the ranges between them, lowest first */
+	for (;;) {
+		next = ~0U;
+		for (i = 0; i < l->count; i++)
+			if ((unsigned)l->fds[i] >= fd &&
+			    (unsigned)l->fds[i] < next)
+				next = (unsigned)l->fds[i];
+		if (next > fd)
+			(void)close_range(fd, next - 1, 0);
+		if (next == ~0U)
+			return;
+		fd = next + 1;
+	}
+}
+
+/* Split "[ADDR]:PORT" and its shorter forms in place. */
+static void
+split_address(char *text, char **host, char **port)
+{
+	char *colon, *end;
+
+	*host = text;
+	*port = NULL;
+	if (text[0] == '[' && (end = strchr(text, ']')) != NULL) {
+		*host = text + 1;
+		*end = '\0';
+		if (end[1] == ':')
+			*port = end + 2;
+		return;
+	}
+	colon = strchr(text, ':');
+	/* two colons: an IPv6 address without brackets, so no port */
+	if (colon == NULL || strchr(colon + 1, ':') != NULL)
+		return;
+	*colon = '\0';
+	*port = colon + 1;
+}
+
+static int
+bind_one(struct launch *l, const struct addrinfo *ai, int v6only, char *why,
+    size_t size)
+{
+	int fd, err;
+
+	fd = socket(ai->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -errno;
+	if (ai->ai_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
+		    sizeof(v6only));
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1)
+		err = -errno;
+	else
+		err = add(l, fd, why, size);
+	if (err != 0)
+		close(fd);
+	return err;
+}
+
+/* Each address of a name; without a host the first that can be bound. */
+static int
+bind_all(struct launch *l, const struct addrinfo *list, bool any_host,
+    int family, char *why, size_t size)
+{
+	const struct addrinfo *ai;
+	int err = -EADDRNOTAVAIL;
+
+	for (ai = list; ai != NULL; ai = ai->ai_next) {
+		err = bind_one(l, ai, family == AF_INET6 || !any_host, why,
+		    size);
+		if (any_host ? err == 0 : err != 0)
+			break;
+	}
+	return err;
+}
+
+int
+launch_bind(struct launch *l, const char *address, int family, char *why,
+    size_t size)
+{
+	struct addrinfo hints = {
+		.ai_family = family,
+		.ai_socktype = SOCK_DGRAM,
+		.ai_flags = AI_PASSIVE,
+	};
+	struct addrinfo *list = NULL;
+	char text[256], *host = NULL, *port = NULL;
+	bool any_host;
+	int err;
+
+	snprintf(text, sizeof(text), "%s", address == NULL ? "" : address);
+	split_address(text, &host, &port);
+	any_host = host[0] == '\0';
+	/* asked for by number, IPv6 comes first and takes IPv4 too */
+	if (any_host && family == AF_UNSPEC)
+		host = "::";
+	else if (any_host)
+		host = family == AF_INET6 ? "::" : "0.0.0.0";
+	err = getaddrinfo(host, port != NULL && port[0] != '\0' ? port : "69",
+	    &hints, &list);
+	if (err != 0) {
+		snprintf(why, size, "%s: %s", address == NULL ? "any address" :
+		    address, gai_strerror(err));
+		return -EINVAL;
+	}
+	err = bind_all(l, list, any_host, family, why, size);
+	freeaddrinfo(list);
+	if (err == -EAFNOSUPPORT && any_host && family == AF_UNSPEC)
+		return launch_bind(l, address, AF_INET, why, size);
+	if (err != 0 && why[0] == '\0')
+		snprintf(why, size, "cannot listen on %s: %s",
+		    address == NULL ? "port 69" : address, strerror(-err));
+	if (err == 0)
+		l->kind = LAUNCH_BOUND;
+	return err;
+}

@@ -1,0 +1,437 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "os/netio.h"
+
+#define RECEIVE_BUFFER	(4 * 1024 * 1024)
+#define V4_OVERHEAD	32	/* IPv4, UDP and TFTP headers */
+#define V6_OVERHEAD	52
+#define BLKSIZE_LEAST	512	/* below this the MTU is no help */
+#define BLKSIZE_MOST	65464
+
+/* ---- addresses -------------------------------------------------------- */
+
+static socklen_t
+addr_len(const union netio_addr *addr)
+{
+	return addr->sa.sa_family == AF_INET ? sizeof(addr->in4) :
+	    sizeof(addr->in6);
+}
+
+void
+netio_normalise(union netio_addr *addr)
+{
+	struct sockaddr_in in4 = { .sin_family = AF_INET };
+
+	if (addr->sa.sa_family != AF_INET6 ||
+	    !IN6_IS_ADDR_V4MAPPED(&addr->in6.sin6_addr))
+		return;
+	in4.sin_port = addr->in6.sin6_port;
+	memcpy(&in4.sin_addr, &addr->in6.sin6_addr.s6_addr[12], 4);
+	memset(addr, 0, sizeof(*addr));
+	addr->in4 = in4;
+}
+
+uint16_t
+netio_port(const union netio_addr *addr)
+{
+	return ntohs(addr->sa.sa_family == AF_INET ? addr->in4.sin_port :
+	    addr->in6.sin6_port);
+}
+
+static void
+set_port(union netio_addr *addr, uint16_t port)
+{
+	if (addr->sa.sa_family == AF_INET)
+		addr->in4.sin_port = htons(port);
+	else
+		addr->in6.sin6_port = htons(port);
+}
+
+bool
+netio_equal(const union netio_addr *a, const union netio_addr *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family ||
+	    netio_port(a) != netio_port(b))
+		return false;
+	if (a->sa.sa_family == AF_INET)
+		return a->in4.sin_addr.s_addr == b->in4.sin_addr.s_addr;
+	return a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+	    memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 16) == 0;
+}
+
+void
+netio_text(const union netio_addr *addr, char out[static NETIO_TEXT_MAX])
+{
+	size_t len;
+
+	if (addr->sa.sa_family == AF_INET) {
+		inet_ntop(AF_INET, &addr->in4.sin_addr, out, NETIO_TEXT_MAX);
+		return;
+	}
+	inet_ntop(AF_INET6, &addr->in6.sin6_addr, out, NETIO_TEXT_MAX);
+	if (!IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr))
+		return;
+	len = strlen(out);
+	snprintf(out + len, NETIO_TEXT_MAX - len, "%%%u",
+	    (unsigned)addr->in6.sin6_scope_id);
+}
+
+static bool
+is_many(const union netio_addr *addr)
+{
+	uint32_t v4;
+
+	if (addr->sa.sa_family == AF_INET6)
+		return IN6_IS_ADDR_MULTICAST(&addr->in6.sin6_addr);
+	v4 = ntohl(addr->in4.sin_addr.s_addr);
+	return IN_MULTICAST(v4) || v4 == INADDR_BROADCAST;
+}
+
+bool
+netio_is_client(const union netio_addr *addr)
+{
+	if (addr->sa.sa_family != AF_INET && addr->sa.sa_family != AF_INET6)
+		return false;
+	if (netio_port(addr) == 0 || is_many(addr))
+		return false;
+	if (addr->sa.sa_family == AF_INET)
+		return addr->in4.sin_addr.s_addr != INADDR_ANY;
+	return !IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
+}
+
+/* ---- the listening socket --------------------------------------------- */
+
+static void
+raise_buffer(int fd)
+{
+	int size = RECEIVE_BUFFER, have = 0;
+	socklen_t len = sizeof(have);
+
+	/* the kernel doubles it; a superserver may have asked for more */
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &have, &len) == 0 &&
+	    have >= size)
+		return;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+	    sizeof(size)) == -1)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size,
+		    sizeof(size));
+}
+
+/* Like getsockopt for an int, 0 where it is not known. */
+static int
+int_option(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	if (getsockopt(fd, level, name, &value, &len) == -1)
+		return 0;
+	return value;
+}
+
+static void
+learn_traits(struct netio_listener *l)
+{
+	socklen_t len = sizeof(l->device);
+
+	if (getsockopt(l->fd, SOL_SOCKET, SO_BINDTODEVICE, l->device,
+	    &len) == -1)
+		l->device[0] = '\0';
+	l->device[sizeof(l->device) - 1] = '\0';
+	l->tos = int_option(l->fd, IPPROTO_IP, IP_TOS);
+	if (l->local.sa.sa_family == AF_INET6)
+		l->tclass = int_option(l->fd, IPPROTO_IPV6, IPV6_TCLASS);
+	l->mark = int_option(l->fd, SOL_SOCKET, SO_MARK);
+}
+
+int
+netio_listener_init(struct netio_listener *l, int fd)
+{
+	union netio_addr peer;
+	socklen_t len = sizeof(l->local);
+	int on = 1;
+
+	memset(l, 0, sizeof(*l));
+	l->fd = fd;
+	if (getsockname(fd, &l->local.sa, &len) == -1)
+		return -errno;
+	raise_buffer(fd);
+	if (l->local.sa.sa_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
+		    sizeof(on));
+	else
+		(void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));
+	learn_traits(l);
+	len = sizeof(peer);
+	l->is_connected = getpeername(fd, &peer.sa, &len) == 0;
+	return 0;
+}
+
+/*
+ * A datagram that was queued before IP_PKTINFO was set has no spec_dst.
+ * Only a broadcast address cannot be connected to without SO_BROADCAST.
+ */
+static bool
+is_broadcast(const union netio_addr *local)
+{
+	union netio_addr to = *local;
+	int fd;
+	bool yes;
+
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return false;
+	set_port(&to, 9);
+	yes = connect(fd, &to.sa, addr_len(&to)) == -1 && errno == EACCES;
+	close(fd);
+	return yes;
+}
+
+static void
+take_pktinfo4(struct netio_origin *o, const struct in_pktinfo *info)
+{
+	o->has_local = true;
+	o->ifindex = (unsigned)info->ipi_ifindex;
+	o->local.in4.sin_family = AF_INET;
+	o->local.in4.sin_addr = info->ipi_addr;
+	if (is_many(&o->local))
+		o->to_many = true;
+	else if (info->ipi_spec_dst.s_addr != INADDR_ANY)
+		o->to_many = info->ipi_spec_dst.s_addr !=
+		    info->ipi_addr.s_addr;
+	else
+		o->to_many = is_broadcast(&o->local);
+}
+
+static void
+take_pktinfo6(struct netio_origin *o, const struct in6_pktinfo *info)
+{
+	o->has_local = true;
+	o->ifindex = info->ipi6_ifindex;
+	o->local.in6.sin6_family = AF_INET6;
+	o->local.in6.sin6_addr = info->ipi6_addr;
+	if (IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
+		o->local.in6.sin6_scope_id = info->ipi6_ifindex;
+	netio_normalise(&o->local);
+	o->to_many = is_many(&o->local);
+	if (!o->to_many && o->local.sa.sa_family == AF_INET)
+		o->to_many = is_broadcast(&o->local);
+}
+
+static void
+take_controls(struct netio_origin *o, struct msghdr *msg)
+{
+	struct in_pktinfo info4;
+	struct in6_pktinfo info6;
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == IPPROTO_IP &&
+		    c->cmsg_type == IP_PKTINFO) {
+			memcpy(&info4, CMSG_DATA(c), sizeof(info4));
+			take_pktinfo4(o, &info4);
+		} else if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_PKTINFO) {
+			memcpy(&info6, CMSG_DATA(c), sizeof(info6));
+			take_pktinfo6(o, &info6);
+		} else if (c->cmsg_level == SOL_SOCKET &&
+		    c->cmsg_type == SO_RXQ_OVFL) {
+			memcpy(&o->dropped, CMSG_DATA(c), sizeof(o->dropped));
+		}
+	}
+}
+
+ssize_t
+netio_receive(const struct netio_listener *l, uint8_t *buf, size_t size,
+    struct netio_origin *origin)
+{
+	union {
+		struct cmsghdr align;
+		char buf[256];
+	} control;
+	struct iovec iov = { buf, size };
+	struct msghdr msg = {
+		.msg_name = &origin->peer,
+		.msg_namelen = sizeof(origin->peer),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n;
+
+	memset(origin, 0, sizeof(*origin));
+	do {
+		n = recvmsg(l->fd, &msg, MSG_DONTWAIT);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -errno;
+	netio_normalise(&origin->peer);
+	take_controls(origin, &msg);
+	return n;
+}
+
+/* ---- a transfer's socket ---------------------------------------------- */
+
+static void
+apply_traits(int fd, const struct netio_listener *l, sa_family_t family)
+{
+	int v4_dont = IP_PMTUDISC_DONT, v6_dont = IPV6_PMTUDISC_DONT;
+
+	/* best effort: a mark needs a capability that is gone by now */
+	if (l->device[0] != '\0')
+		(void)setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, l->device,
+		    (socklen_t)strlen(l->device));
+	if (l->mark != 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_MARK, &l->mark,
+		    sizeof(l->mark));
+	if (family == AF_INET) {
+		(void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4_dont,
+		    sizeof(v4_dont));
+		if (l->tos != 0)
+			(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &l->tos,
+			    sizeof(l->tos));
+		return;
+	}
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6_dont,
+	    sizeof(v6_dont));
+	if (l->tclass > 0)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &l->tclass,
+		    sizeof(l->tclass));
+}
+
+static int
+bind_in_range(int fd, union netio_addr *local, uint16_t first, uint16_t last)
+{
+	uint32_t count = (uint32_t)(last - first) + 1, start = 0, i;
+
+	if (first == 0)
+		return bind(fd, &local->sa, addr_len(local)) == -1 ?
+		    -errno : 0;
+	(void)!getrandom(&start, sizeof(start), GRND_NONBLOCK);
+	for (i = 0; i < count; i++) {
+		set_port(local, (uint16_t)(first + (start + i) % count));
+		if (bind(fd, &local->sa, addr_len(local)) == 0)
+			return 0;
+		if (errno != EADDRINUSE)
+			return -errno;
+	}
+	return -EADDRINUSE;
+}
+
+int
+netio_connect(const struct netio_listener *l,
+    const struct netio_origin *origin, uint16_t first, uint16_t last)
+{
+	union netio_addr local = origin->local;
+	int fd, err;
+
+	if (!origin->has_local) {
+		memset(&local, 0, sizeof(local));
+		local.sa.sa_family = origin->peer.sa.sa_family;
+	}
+	fd = socket(origin->peer.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -errno;
+	apply_traits(fd, l, origin->peer.sa.sa_family);
+	err = bind_in_range(fd, &local, first, last);
+	if (err == 0 && connect(fd, &origin->peer.sa,
+	    addr_len(&origin->peer)) == -1)
+		err = -errno;
+	if (err != 0) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+void
+netio_raise_receive_buffer(int fd, int bytes)
+{
+	if (int_option(fd, SOL_SOCKET, SO_RCVBUF) < bytes)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes,
+		    sizeof(bytes));
+}
+
+uint16_t
+netio_path_blksize(int fd)
+{
+	int family = int_option(fd, SOL_SOCKET, SO_DOMAIN);
+	int fits;
+
+	if (family == AF_INET)
+		fits = int_option(fd, IPPROTO_IP, IP_MTU) - V4_OVERHEAD;
+	else
+		fits = int_option(fd, IPPROTO_IPV6, IPV6_MTU) - V6_OVERHEAD;
+	if (fits < BLKSIZE_LEAST)
+		return BLKSIZE_LEAST;
+	return (uint16_t)(fits > BLKSIZE_MOST ? BLKSIZE_MOST : fits);
+}
+
+uint16_t
+netio_local_port(int fd)
+{
+	union netio_addr addr;
+	socklen_t len = sizeof(addr);
+
+	if (getsockname(fd, &addr.sa, &len) == -1)
+		return 0;
+	return netio_port(&addr);
+}
+
+int
+netio_send(int fd, const uint8_t *buf, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = send(fd, buf, len, MSG_NOSIGNAL);
+	} while (n == -1 && errno == EINTR);
+	return n == -1 && errno == ECONNREFUSED ? -ECONNREFUSED : 0;
+}
+
+int
+netio_send_blocks(int fd, const uint8_t *buf, size_t segment, size_t len)
+{
+	size_t at, n;
+	int err;
+
+	for (at = 0; at < len; at += n) {
+		n = len - at < segment ? len - at : segment;
+		err = netio_send(fd, buf + at, n);
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+ssize_t
+netio_recv(int fd, uint8_t *buf, size_t size)
+{
+	ssize_t n;
+
+	do {
+		n = recv(fd, buf, size, MSG_DONTWAIT);
+	} while (n == -1 && errno == EINTR);
+	return n == -1 ? -errno : n;
+}
+
+int
+netio_wait(int fd, uint64_t wait_us, const sigset_t *mask)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct timespec ts = {
+		.tv_sec = (time_t)(wait_us / 1000000),
+		.tv_nsec = (long)(wait_us % 1000000) * 1000,
+	};
+	int n = ppoll(&pfd, 1, wait_us == UINT64_MAX ? NULL : &ts, mask);
+
+	return n == -1 ? -EINTR : n;
+}
