@@ -102,12 +102,14 @@ engine_block(const struct engine *e, uint64_t index)
 	return (uint16_t)((index - 1) % UINT16_MAX + 1);
 }
 
-/* The least index >= base that has this number on the wire. */
+/* The least index >= base with this number on the wire, or UINT64_MAX. */
 static uint64_t
 index_from_block(const struct engine *e, uint64_t base, uint16_t block)
 {
 	uint16_t have = engine_block(e, base);
 
+	if (block == 0 && base != 0 && e->granted.rollover != 0)
+		return UINT64_MAX;
 	if (block >= have)
 		return base + (uint64_t)(block - have);
 	return base + (uint64_t)(block - have + UINT16_MAX) +

@@ -1,0 +1,76 @@
+# make check: the unit tests, one CUnit program a module.  The system tests
+# need peers and namespaces: ./quickstart check runs them.
+UNIT_TESTS = \
+	tests/unit/t-engine \
+	tests/unit/t-filter \
+	tests/unit/t-hist \
+	tests/unit/t-jsonl \
+	tests/unit/t-ledger \
+	tests/unit/t-logread \
+	tests/unit/t-netascii \
+	tests/unit/t-options \
+	tests/unit/t-outcome \
+	tests/unit/t-packet \
+	tests/unit/t-pathname \
+	tests/unit/t-text \
+	tests/unit/t-translog \
+	tests/unit/t-when
+
+EXTRA_DIST = autogen.sh tests/unit/pure.sh
+dist_check_SCRIPTS = tests/unit/pure.sh
+AM_TESTS_ENVIRONMENT = NM='$(NM)'; export NM;
+TESTS = tests/unit/pure.sh
+
+if HAVE_CUNIT
+check_PROGRAMS = $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+endif
+
+UNIT_LIBS = libpolicy.a librecord.a libos.a libcore.a \
+	$(CUNIT_LIBS) $(LIBCAP_LIBS)
+UNIT_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
+
+tests_unit_t_engine_SOURCES = tests/unit/t-engine.c tests/unit/t.h
+tests_unit_t_engine_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_engine_LDADD = $(UNIT_LIBS)
+tests_unit_t_jsonl_SOURCES = tests/unit/t-jsonl.c tests/unit/t.h
+tests_unit_t_jsonl_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_jsonl_LDADD = $(STATS_LIBS)
+tests_unit_t_netascii_SOURCES = tests/unit/t-netascii.c tests/unit/t.h
+tests_unit_t_netascii_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_netascii_LDADD = $(UNIT_LIBS)
+tests_unit_t_options_SOURCES = tests/unit/t-options.c tests/unit/t.h
+tests_unit_t_options_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_options_LDADD = $(UNIT_LIBS)
+tests_unit_t_outcome_SOURCES = tests/unit/t-outcome.c tests/unit/t.h
+tests_unit_t_outcome_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_outcome_LDADD = $(UNIT_LIBS)
+tests_unit_t_packet_SOURCES = tests/unit/t-packet.c tests/unit/t.h
+tests_unit_t_packet_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_packet_LDADD = $(UNIT_LIBS)
+tests_unit_t_pathname_SOURCES = tests/unit/t-pathname.c tests/unit/t.h
+tests_unit_t_pathname_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_pathname_LDADD = $(UNIT_LIBS)
+tests_unit_t_translog_SOURCES = tests/unit/t-translog.c tests/unit/t.h
+tests_unit_t_translog_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_translog_LDADD = $(STATS_LIBS)
+
+STATS_LIBS = libstats.a librecord.a libcore.a $(CUNIT_LIBS)
+tests_unit_t_filter_SOURCES = tests/unit/t-filter.c tests/unit/t.h
+tests_unit_t_filter_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_filter_LDADD = $(STATS_LIBS)
+tests_unit_t_hist_SOURCES = tests/unit/t-hist.c tests/unit/t.h
+tests_unit_t_hist_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_hist_LDADD = $(STATS_LIBS)
+tests_unit_t_ledger_SOURCES = tests/unit/t-ledger.c tests/unit/t.h
+tests_unit_t_ledger_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_ledger_LDADD = $(STATS_LIBS)
+tests_unit_t_logread_SOURCES = tests/unit/t-logread.c tests/unit/t.h
+tests_unit_t_logread_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_logread_LDADD = $(STATS_LIBS)
+tests_unit_t_text_SOURCES = tests/unit/t-text.c tests/unit/t.h
+tests_unit_t_text_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_text_LDADD = $(STATS_LIBS)
+tests_unit_t_when_SOURCES = tests/unit/t-when.c tests/unit/t.h
+tests_unit_t_when_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_when_LDADD = $(STATS_LIBS)
