@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,7 +302,11 @@ static void
 limit_process(void)
 {
 	struct rlimit none = { 0, 0 };
+	int number;
 
+	/* a parent that ignored SIGCHLD would keep us from reaping */
+	for (number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_DFL);
 	/* a core file would hold what others upload */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)umask(022);
