@@ -194,8 +194,8 @@ never_overflows(void)
 		T_OK(len == (size < 31 ? 0 : 31),
 		    "a line that does not fit is none");
 	}
-	T_OK(memcmp(buf, "{\"a\":12,\"b\":\"x\\\"y\",\"c\":\"fe01\"}\n", 31) == 0,
-	    "the whole line");
+	T_OK(memcmp(buf, "{\"a\":12,\"b\":\"x\\\"y\",\"c\":\"fe01\"}\n",
+	    31) == 0, "the whole line");
 }
 
 static void
@@ -292,7 +292,8 @@ takes_or_refuses(void)
 		{ "something behind", "{\"a\":1}x", -1 },
 		{ "another object behind", "{\"a\":1}{\"a\":1}", -1 },
 		{ "a raw tab", "{\"a\":\"\t\"}", -1 },
-		{ "a raw tab behind eight bytes", "{\"a\":\"01234567\t\"}", -1 },
+		{ "a raw tab behind eight bytes",
+		    "{\"a\":\"01234567\t\"}", -1 },
 		{ "an unknown escape", "{\"a\":\"\\x\"}", -1 },
 		{ "half an escape", "{\"a\":\"\\u12\"}", -1 },
 		{ "no hex", "{\"a\":\"\\u12g4\"}", -1 },

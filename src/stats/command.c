@@ -1,0 +1,79 @@
+#include <err.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "stats/command.h"
+#include "stats/when.h"
+
+#define DAY_US	(UINT64_C(86400) * 1000000)
+
+struct filter
+command_window(const struct options *o)
+{
+	struct filter f = o->filter;
+	uint64_t until = f.until_us < o->now_us ? f.until_us : o->now_us;
+
+	if (!o->has_since)
+		f.since_us = until > DAY_US ? until - DAY_US : 0;
+	return f;
+}
+
+void
+command_default_log(char out[static LIVE_PATH_MAX])
+{
+	logset_default_path(RUNDIR "/live", LOGDIR "/transfers.jsonl", out);
+}
+
+void
+command_complain(const struct logset *set)
+{
+	warnx("%s: %s", set->bad_path, set->reason);
+}
+
+int
+command_open(const struct options *o, const struct filter *f,
+    struct logset *set)
+{
+	char path[LIVE_PATH_MAX];
+	int ret;
+
+	if (o->log_count != 0) {
+		ret = logset_open(set, o->logs, o->log_count);
+	} else {
+		command_default_log(path);
+		ret = logset_open_rotated(set, path, f->since_us);
+	}
+	if (ret != 0) {
+		command_complain(set);
+		logset_free(set);
+	}
+	return ret;
+}
+
+void
+command_note_empty(const struct options *o, const struct filter *f)
+{
+	char since[WHEN_TEXT_MAX], until[WHEN_TEXT_MAX] = "now";
+
+	when_text(f->since_us, o->style.is_utc, 19, since);
+	if (f->until_us <= o->now_us)
+		when_text(f->until_us, o->style.is_utc, 19, until);
+	warnx("no such transfers from %s to %s", since, until);
+}
+
+int
+command_finish(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	if (errno == EPIPE || (poll(&out, 1, 0) == 1 &&
+	    out.revents & (POLLERR | POLLHUP)))
+		return 0;
+	warn("standard output");
+	return 1;
+}
