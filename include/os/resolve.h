@@ -30,6 +30,17 @@ int resolve_stat(const char *path, struct stat *st);
 int resolve_open(const char *path, struct stat *st);
 
 /*
+ * resolve_links - where an upload to path really goes.
+ *
+ * path       replaced, while its last component is a link, by what that
+ *            link says; size is the room for it.  Directories on the way
+ *            are left alone: the kernel follows those.
+ * Returns 0, -ELOOP for more than 8 links, -ENAMETOOLONG, or -errno; a name
+ * that does not exist is 0.
+ */
+int resolve_links(char *path, size_t size);
+
+/*
  * resolve_dir - open a directory, to make and rename files in it.
  * Returns a descriptor (O_PATH where it may not be read) or -errno.
  */

@@ -25,7 +25,7 @@ struct sandbox_plan {
 	gid_t gid;
 };
 
-/* Whether this process has that capability (CAP_SYS_CHROOT, ...) in effect. */
+/* Whether this process is permitted that capability (CAP_SYS_CHROOT, ...). */
 bool sandbox_may(int capability);
 
 /*

@@ -597,7 +597,8 @@ on_resend_timer(struct engine *e, uint64_t now_us)
 		return;
 	}
 	e->backoff++;
-	e->turned_at = e->acked + 1;
+	/* this round may lose its first block again, and be told so once */
+	e->turned_at = 0;
 	send_window(e, now_us);
 }
 

@@ -8,39 +8,24 @@
 
 #include "config.h"
 #include "core/engine.h"
-#include "core/options.h"
-#include "core/packet.h"
-#include "core/pathname.h"
-#include "daemon/transfer.h"
+#include "daemon/admission.h"
 #include "os/clock.h"
 #include "os/diag.h"
-#include "os/fileio.h"
-#include "os/resolve.h"
 #include "os/shm.h"
-#include "policy/access.h"
 
 #define ASKED_MAX	512
 #define RECV_BATCH	64	/* datagrams between two looks at the clock */
 #define SPACE_CHECK	(1024 * 1024)	/* bytes between two looks at the disk */
 
 struct transfer {
+	struct admission a;
 	const struct transfer_order *order;
-	const struct conf *conf;
-	struct live_slot *slot;
-
-	struct packet_request req;
-	char path[PATHNAME_MAX + 1];	/* cleaned, below the root */
+	struct live_slot *slot;		/* NULL in the dispatcher */
 	char shown_path[PATHNAME_MAX + 2];
 	char asked[ASKED_MAX];
-	struct access_verdict verdict;
 
-	int sock, file;
-	uint64_t file_size;
-	bool may_replace;
-	struct options_granted granted;
 	struct engine engine;
 	struct fileio_reader reader;
-	struct fileio_upload upload;
 	uint64_t space_checked;	/* bytes at the last look at the disk */
 
 	uint8_t *out;		/* windowsize DATA packets (RRQ) */
@@ -140,17 +125,17 @@ describe(struct transfer *t)
 {
 	struct translog_record *rec = &t->rec;
 
-	rec->numbers[TRANSLOG_SERVER_PORT] = t->sock == -1 ?
-	    TRANSLOG_ABSENT : netio_local_port(t->sock);
-	snprintf(rec->mode, sizeof(rec->mode), "%s", mode_name(t->req.mode));
-	if (t->req.options.len != 0) {
+	rec->numbers[TRANSLOG_SERVER_PORT] = t->a.sock == -1 ?
+	    TRANSLOG_ABSENT : netio_local_port(t->a.sock);
+	snprintf(rec->mode, sizeof(rec->mode), "%s", mode_name(t->a.req.mode));
+	if (t->a.req.options.len != 0) {
 		rec->asked.buf = (const uint8_t *)t->asked;
-		rec->asked.len = options_describe(t->req.options, t->asked,
+		rec->asked.len = options_describe(t->a.req.options, t->asked,
 		    sizeof(t->asked));
 	}
-	if (t->path[0] != '\0') {
+	if (t->a.path[0] != '\0') {
 		snprintf(t->shown_path, sizeof(t->shown_path), "/%s",
-		    strcmp(t->path, ".") == 0 ? "" : t->path);
+		    strcmp(t->a.path, ".") == 0 ? "" : t->a.path);
 		rec->path.buf = (const uint8_t *)t->shown_path;
 		rec->path.len = strlen(t->shown_path);
 	}
@@ -227,8 +212,8 @@ record_end(struct transfer *t)
 	t->rec.outcome = t->engine.outcome;
 	add_counts(t);
 	/* our own words say more than what went over the wire */
-	if (t->verdict.message[0] != '\0')
-		set_message(&t->rec, t->verdict.message);
+	if (t->a.verdict.message[0] != '\0')
+		set_message(&t->rec, t->a.verdict.message);
 	write_end(t);
 }
 
@@ -238,14 +223,14 @@ record_start(struct transfer *t)
 	int64_t *n = t->rec.numbers;
 
 	t->rec.event = TRANSLOG_START;
-	n[TRANSLOG_BLKSIZE] = t->granted.blksize;
-	n[TRANSLOG_WINDOWSIZE] = t->granted.windowsize;
-	if (t->granted.timeout_ms != 0)
-		n[TRANSLOG_TIMEOUT_MS] = t->granted.timeout_ms;
-	if (t->req.op == PACKET_RRQ)
-		n[TRANSLOG_SIZE] = (int64_t)t->file_size;
-	else if (t->granted.has_tsize)
-		n[TRANSLOG_SIZE] = (int64_t)t->granted.tsize;
+	n[TRANSLOG_BLKSIZE] = t->a.granted.blksize;
+	n[TRANSLOG_WINDOWSIZE] = t->a.granted.windowsize;
+	if (t->a.granted.timeout_ms != 0)
+		n[TRANSLOG_TIMEOUT_MS] = t->a.granted.timeout_ms;
+	if (t->a.req.op == PACKET_RRQ)
+		n[TRANSLOG_SIZE] = (int64_t)t->a.file_size;
+	else if (t->a.granted.has_tsize)
+		n[TRANSLOG_SIZE] = (int64_t)t->a.granted.tsize;
 	write_record(t);
 	atomic_store(&t->slot->state, LIVE_RUNNING);
 }
@@ -257,230 +242,44 @@ refuse(struct transfer *t)
 	uint8_t pkt[PACKET_ERROR_MAX];
 	size_t len;
 
-	t->rec.outcome = t->verdict.outcome;
-	set_message(&t->rec, t->verdict.message);
-	if (t->sock != -1) {
-		len = packet_put_error(pkt, sizeof(pkt), t->verdict.code,
-		    t->verdict.text);
-		(void)netio_send(t->sock, pkt, len);
+	t->rec.outcome = t->a.verdict.outcome;
+	set_message(&t->rec, t->a.verdict.message);
+	if (t->a.sock != -1) {
+		len = packet_put_error(pkt, sizeof(pkt), t->a.verdict.code,
+		    t->a.verdict.text);
+		(void)netio_send(t->a.sock, pkt, len);
 		t->first_reply_us = clock_mono_us() - t->order->received_us;
-		t->rec.numbers[TRANSLOG_ERROR_CODE] = t->verdict.code;
+		t->rec.numbers[TRANSLOG_ERROR_CODE] = t->a.verdict.code;
 		strcpy(t->rec.error_by, "server");
 	}
 	write_end(t);
 }
 
-/* ---- from the request to an open file --------------------------------- */
-
-static bool
-refuse_with(struct transfer *t, enum outcome outcome, enum packet_error code,
-    const char *why)
-{
-	access_refuse(&t->verdict, outcome, code, "%s", why);
-	return false;
-}
-
-static bool
-refuse_errno(struct transfer *t, const char *verb, int err)
-{
-	access_errno(&t->verdict, verb, err);
-	return false;
-}
-
-static bool
-open_socket(struct transfer *t)
-{
-	const struct transfer_order *o = t->order;
-
-	t->sock = netio_connect(o->listener, &o->origin, t->conf->port_first,
-	    t->conf->port_last);
-	if (t->sock >= 0)
-		return true;
-	access_refuse(&t->verdict, t->sock == -EADDRINUSE ?
-	    OUTCOME_LIMITED : OUTCOME_FAILED, PACKET_ERR_UNDEFINED,
-	    "no socket for the transfer: %s", strerror(-t->sock));
-	t->sock = -1;
-	return false;
-}
-
-static bool
-check_request(struct transfer *t, enum packet_verdict verdict)
-{
-	if (verdict == PACKET_NO_NAME_END)
-		return refuse_with(t, OUTCOME_INVALID, PACKET_ERR_ILLEGAL,
-		    "the name has no end");
-	if (verdict == PACKET_NO_MODE)
-		return refuse_with(t, OUTCOME_INVALID, PACKET_ERR_ILLEGAL,
-		    "the mode is missing or has no end");
-	if (verdict != PACKET_OK)
-		return refuse_with(t, OUTCOME_INVALID, PACKET_ERR_ILLEGAL,
-		    "this is no request");
-	if (t->req.mode == PACKET_MODE_MAIL)
-		return refuse_with(t, OUTCOME_INVALID, PACKET_ERR_ILLEGAL,
-		    "mode mail is not served");
-	if (t->req.mode == PACKET_MODE_UNKNOWN)
-		return refuse_with(t, OUTCOME_INVALID, PACKET_ERR_ILLEGAL,
-		    "unknown mode; there are octet and netascii");
-	return true;
-}
-
-static bool
-find_path(struct transfer *t)
-{
-	struct packet_slice name = t->req.name;
-	enum pathname_verdict verdict;
-	const char *below;
-	bool absolute;
-
-	verdict = pathname_check(name.buf, name.len);
-	if (verdict == PATHNAME_OK)
-		verdict = pathname_clean(name.buf, name.len, t->path);
-	if (verdict != PATHNAME_OK) {
-		t->path[0] = '\0';
-		access_name(&t->verdict, verdict);
-		return false;
-	}
-	absolute = name.buf[0] == '/' || name.buf[0] == '\\';
-	below = access_map(&t->verdict, t->conf, t->path, absolute);
-	if (below == NULL)
-		return false;
-	memmove(t->path, below, strlen(below) + 1);
-	return true;
-}
-
-static bool
-open_for_reading(struct transfer *t)
-{
-	struct stat st;
-	int err;
-
-	err = resolve_stat(t->path, &st);
-	if (err != 0)
-		return refuse_errno(t, "open", -err);
-	if (!access_read(&t->verdict, t->conf, &st))
-		return false;
-	t->file = resolve_open(t->path, &st);
-	if (t->file < 0)
-		return refuse_errno(t, "open", -t->file);
-	t->file_size = (uint64_t)st.st_size;
-	return true;
-}
-
-/* May it be written, by the rules?  What stands there is only looked at. */
-static bool
-check_target(struct transfer *t)
-{
-	struct stat st;
-	int err;
-
-	err = resolve_stat(t->path, &st);
-	if (err != 0 && err != -ENOENT)
-		return refuse_errno(t, "open", -err);
-	t->may_replace = err == 0;
-	return access_write(&t->verdict, t->conf, err == 0 ? &st : NULL);
-}
-
-static bool
-open_for_writing(struct transfer *t)
-{
-	char dir[PATHNAME_MAX + 1];
-	const char *base = pathname_split(t->path, dir);
-	uint8_t *scratch = NULL;
-	int dirfd, err;
-
-	dirfd = resolve_dir(dir);
-	if (dirfd < 0)
-		return refuse_errno(t, "open the directory", -dirfd);
-	if (!access_size(&t->verdict, t->conf,
-	    t->granted.has_tsize ? t->granted.tsize : 0,
-	    fileio_available(dirfd))) {
-		close(dirfd);
-		return false;
-	}
-	if (t->req.mode == PACKET_MODE_NETASCII)
-		scratch = malloc((size_t)t->granted.blksize + 1);
-	/* known before it exists, so that whoever finds us dead removes it */
-	snprintf(t->slot->hidden, sizeof(t->slot->hidden), "%s", dir);
-	err = fileio_upload_begin(&t->upload, dirfd, base, t->order->id, 0666,
-	    scratch);
-	if (err != 0) {
-		t->slot->hidden[0] = '\0';
-		return refuse_errno(t, "create a file there", -err);
-	}
-	snprintf(t->slot->hidden, sizeof(t->slot->hidden), "%s/%s", dir,
-	    t->upload.hidden);
-	return true;
-}
-
-static void
-grant_options(struct transfer *t)
-{
-	const struct conf *c = t->conf;
-	struct options_limits limits = {
-		.op = t->req.op,
-		.mode = t->req.mode,
-		.max_blksize = c->max_blksize,
-		.max_windowsize = c->max_windowsize,
-		.refused = c->refused_options,
-		.size = t->file_size,
-	};
-
-	if (limits.max_blksize == CONF_BLKSIZE_AUTO)
-		limits.max_blksize = (uint16_t)(netio_path_blksize(t->sock) -
-		    c->mtu_less);
-	if (limits.max_blksize < PACKET_BLKSIZE_MIN)
-		limits.max_blksize = PACKET_BLKSIZE_MIN;
-	options_grant(t->req.options, &limits, &t->granted);
-}
-
 static bool
 make_buffers(struct transfer *t)
 {
-	size_t packet = (size_t)t->granted.blksize + PACKET_HEADER_LEN;
+	size_t packet = (size_t)t->a.granted.blksize + PACKET_HEADER_LEN;
 	struct fileio_mark *marks = NULL;
 
 	/* a byte more, so that a longer datagram is seen to be longer */
 	t->in_size = packet + 1;
 	t->in = malloc(t->in_size);
-	if (t->req.op == PACKET_RRQ) {
-		t->out = malloc(packet * t->granted.windowsize);
-		if (t->req.mode == PACKET_MODE_NETASCII)
-			marks = calloc(t->granted.windowsize + 1U,
+	if (t->a.req.op == PACKET_RRQ) {
+		t->out = malloc(packet * t->a.granted.windowsize);
+		if (t->a.req.mode == PACKET_MODE_NETASCII)
+			marks = calloc(t->a.granted.windowsize + 1U,
 			    sizeof(*marks));
-		fileio_reader_init(&t->reader, t->file, t->file_size,
-		    t->granted.blksize, marks);
+		fileio_reader_init(&t->reader, t->a.file, t->a.file_size,
+		    t->a.granted.blksize, marks);
 	}
-	if (t->in == NULL || (t->req.op == PACKET_RRQ && t->out == NULL) ||
-	    (t->req.op == PACKET_RRQ && marks == NULL &&
-	    t->req.mode == PACKET_MODE_NETASCII))
-		return refuse_errno(t, "get memory", ENOMEM);
-	return true;
-}
-
-/* Everything is decided here, before the first reply. */
-static bool
-prepare(struct transfer *t)
-{
-	enum packet_verdict verdict;
-
-	verdict = packet_decode_request(t->order->request,
-	    t->order->request_len, &t->req);
-	if (!open_socket(t) || !check_request(t, verdict) || !find_path(t))
+	if (t->in == NULL || (t->a.req.op == PACKET_RRQ && t->out == NULL) ||
+	    (t->a.req.op == PACKET_RRQ && marks == NULL &&
+	    t->a.req.mode == PACKET_MODE_NETASCII))
+		{
+		access_errno(&t->a.verdict, "get memory", ENOMEM);
 		return false;
-	if (t->req.op == PACKET_RRQ) {
-		if (!open_for_reading(t))
-			return false;
-		grant_options(t);
-	} else {
-		if (!check_target(t))
-			return false;
-		grant_options(t);
-		if (!open_for_writing(t))
-			return false;
-		netio_raise_receive_buffer(t->sock, 2 *
-		    t->granted.windowsize * (t->granted.blksize + 512));
 	}
-	return make_buffers(t);
+	return true;
 }
 
 /* ---- the engine's actions --------------------------------------------- */
@@ -489,8 +288,8 @@ prepare(struct transfer *t)
 static void
 give_up(struct transfer *t)
 {
-	engine_end(&t->engine, clock_mono_us(), t->verdict.outcome,
-	    t->verdict.code, t->verdict.text);
+	engine_end(&t->engine, clock_mono_us(), t->a.verdict.outcome,
+	    t->a.verdict.code, t->a.verdict.text);
 }
 
 static void
@@ -503,7 +302,7 @@ note_reply(struct transfer *t)
 static void
 send_blocks(struct transfer *t, const struct engine_action *act)
 {
-	size_t stride = (size_t)t->granted.blksize + PACKET_HEADER_LEN;
+	size_t stride = (size_t)t->a.granted.blksize + PACKET_HEADER_LEN;
 	struct fileio_blocks made;
 	uint32_t i;
 	int err;
@@ -511,7 +310,7 @@ send_blocks(struct transfer *t, const struct engine_action *act)
 	err = fileio_read_blocks(&t->reader, act->first, act->count, t->out,
 	    PACKET_HEADER_LEN, &made);
 	if (err != 0) {
-		access_refuse(&t->verdict, OUTCOME_FAILED,
+		access_refuse(&t->a.verdict, OUTCOME_FAILED,
 		    PACKET_ERR_UNDEFINED, err == -ENODATA ?
 		    "the file became shorter while it was sent" :
 		    "reading the file: %s", strerror(-err));
@@ -524,7 +323,7 @@ send_blocks(struct transfer *t, const struct engine_action *act)
 	for (i = 0; i < made.count; i++)
 		packet_put_data(t->out + i * stride,
 		    engine_block(&t->engine, act->first + i));
-	err = netio_send_blocks(t->sock, t->out, stride,
+	err = netio_send_blocks(t->a.sock, t->out, stride,
 	    (made.count - 1) * stride + PACKET_HEADER_LEN + made.last_len);
 	if (err == -ECONNREFUSED)
 		engine_on_refused(&t->engine, clock_mono_us());
@@ -533,7 +332,7 @@ send_blocks(struct transfer *t, const struct engine_action *act)
 static void
 send_packet(struct transfer *t, const struct engine_action *act)
 {
-	if (netio_send(t->sock, act->pkt, act->pkt_len) == -ECONNREFUSED)
+	if (netio_send(t->a.sock, act->pkt, act->pkt_len) == -ECONNREFUSED)
 		engine_on_refused(&t->engine, clock_mono_us());
 }
 
@@ -545,17 +344,17 @@ write_data(struct transfer *t, const struct engine_action *act)
 
 	if (bytes - t->space_checked >= SPACE_CHECK) {
 		t->space_checked = bytes;
-		available = fileio_available(t->upload.fd);
+		available = fileio_available(t->a.upload.fd);
 	}
 	/* what has arrived is on the disk already, so only new bytes count */
-	if (!access_size(&t->verdict, t->conf, bytes, available == UINT64_MAX ?
+	if (!access_size(&t->a.verdict, t->a.conf, bytes, available == UINT64_MAX ?
 	    available : available + bytes)) {
 		give_up(t);
 		return;
 	}
-	err = fileio_upload_write(&t->upload, act->data.buf, act->data.len);
+	err = fileio_upload_write(&t->a.upload, act->data.buf, act->data.len);
 	if (err != 0) {
-		refuse_errno(t, "write", -err);
+		access_errno(&t->a.verdict, "write", -err);
 		give_up(t);
 	}
 }
@@ -563,23 +362,23 @@ write_data(struct transfer *t, const struct engine_action *act)
 static void
 store(struct transfer *t)
 {
-	int err = fileio_upload_store(&t->upload, t->may_replace);
+	int err = fileio_upload_store(&t->a.upload, t->a.may_replace);
 
 	if (err == 0) {
 		t->slot->hidden[0] = '\0';
 		engine_on_stored(&t->engine, clock_mono_us());
 		return;
 	}
-	refuse_errno(t, "store the file", -err);
+	access_errno(&t->a.verdict, "store the file", -err);
 	give_up(t);
 }
 
 static void
 finish(struct transfer *t)
 {
-	if (t->req.op == PACKET_WRQ &&
+	if (t->a.req.op == PACKET_WRQ &&
 	    t->engine.outcome != OUTCOME_COMPLETE) {
-		fileio_upload_abort(&t->upload);
+		fileio_upload_abort(&t->a.upload);
 		t->slot->hidden[0] = '\0';
 	}
 	record_end(t);
@@ -616,15 +415,15 @@ take_signals(struct transfer *t)
 		engine_on_repeat(&t->engine, now_us);
 	if (seen & SEEN_REPLACED) {
 		if (t->engine.outcome == OUTCOME_NONE)
-			snprintf(t->verdict.message,
-			    sizeof(t->verdict.message),
+			snprintf(t->a.verdict.message,
+			    sizeof(t->a.verdict.message),
 			    "the client asked anew from the same port");
 		engine_end(&t->engine, now_us, OUTCOME_VANISHED, 0, NULL);
 	}
 	if (seen & SEEN_MAKE_ROOM) {
 		if (t->engine.outcome == OUTCOME_NONE)
-			snprintf(t->verdict.message,
-			    sizeof(t->verdict.message),
+			snprintf(t->a.verdict.message,
+			    sizeof(t->a.verdict.message),
 			    "silent, and gave its place to others");
 		engine_end(&t->engine, now_us, OUTCOME_NOANSWER, 0, NULL);
 	}
@@ -641,7 +440,7 @@ take_packets(struct transfer *t)
 	int i;
 
 	for (i = 0; i < RECV_BATCH && !engine_is_over(&t->engine); i++) {
-		n = netio_recv(t->sock, t->in, t->in_size);
+		n = netio_recv(t->a.sock, t->in, t->in_size);
 		if (n == -ECONNREFUSED)
 			engine_on_refused(&t->engine, clock_mono_us());
 		else if (n < 0)
@@ -666,11 +465,11 @@ publish_progress(struct transfer *t)
 static void
 run_engine(struct transfer *t)
 {
-	const struct conf *c = t->conf;
+	const struct conf *c = t->a.conf;
 	struct engine_setup setup = {
-		.op = t->req.op,
-		.granted = &t->granted,
-		.size = t->req.mode == PACKET_MODE_OCTET ? t->file_size :
+		.op = t->a.req.op,
+		.granted = &t->a.granted,
+		.size = t->a.req.mode == PACKET_MODE_OCTET ? t->a.file_size :
 		    ENGINE_UNKNOWN,
 		.give_up_ms = c->give_up_ms,
 		.first_timeout_ms = c->first_timeout_ms,
@@ -684,7 +483,7 @@ run_engine(struct transfer *t)
 	while (!engine_is_over(&t->engine)) {
 		now_us = clock_mono_us();
 		deadline_us = engine_deadline(&t->engine);
-		(void)netio_wait(t->sock, deadline_us > now_us ?
+		(void)netio_wait(t->a.sock, deadline_us > now_us ?
 		    deadline_us - now_us : 0, &t->waiting_mask);
 		if (signals_seen != 0)
 			take_signals(t);
@@ -698,15 +497,15 @@ run_engine(struct transfer *t)
 /* ---- the process ------------------------------------------------------ */
 
 static void
-transfer_setup(struct transfer *t, const struct transfer_order *order)
+transfer_setup(struct transfer *t, const struct transfer_order *order,
+    struct live_slot *slot)
 {
 	size_t i;
 
 	memset(t, 0, sizeof(*t));
 	t->order = order;
-	t->conf = order->service->conf;
-	t->sock = t->file = -1;
-	t->upload.fd = t->upload.dirfd = -1;
+	t->slot = slot;
+	admission_init(&t->a, order, slot);
 	transfer_describe(order, &t->rec);
 	sigprocmask(SIG_BLOCK, NULL, &t->waiting_mask);
 	for (i = 0; i < SIGNAL_BITS; i++)
@@ -714,21 +513,22 @@ transfer_setup(struct transfer *t, const struct transfer_order *order)
 }
 
 /* Whatever this process does not need is gone before it reads a byte. */
-static void
-leave_dispatcher(struct transfer *t)
+static struct live_slot *
+leave_dispatcher(const struct transfer_order *o)
 {
-	const struct transfer_order *o = t->order;
+	struct live_slot *slot;
 
 	service_stop_listening(o->service);
 	diag_close();
 #ifndef INSTRUMENTED
 	dup2(STDIN_FILENO, STDERR_FILENO);
 #endif
-	t->slot = service_map_slot(o->service, o->slot);
-	if (t->slot == NULL ||
+	slot = service_map_slot(o->service, o->slot);
+	if (slot == NULL ||
 	    shm_lock(o->service->table_fd, live_offset(o->slot)) != 0)
 		_exit(EXIT_FAILURE);
-	t->slot->pid = (int32_t)getpid();
+	slot->pid = (int32_t)getpid();
+	return slot;
 }
 
 noreturn void
@@ -736,15 +536,14 @@ transfer_run(const struct transfer_order *order)
 {
 	struct transfer t;
 
-	transfer_setup(&t, order);
-	leave_dispatcher(&t);
-	if (prepare(&t)) {
+	transfer_setup(&t, order, leave_dispatcher(order));
+	if (admission_decide(&t.a) && make_buffers(&t)) {
 		describe(&t);
 		record_start(&t);
 		run_engine(&t);
 	} else {
-		if (t.upload.fd != -1)
-			fileio_upload_abort(&t.upload);
+		if (t.a.upload.fd != -1)
+			fileio_upload_abort(&t.a.upload);
 		describe(&t);
 		refuse(&t);
 	}
@@ -760,15 +559,14 @@ transfer_busy(const struct transfer_order *order)
 {
 	struct transfer t;
 
-	transfer_setup(&t, order);
-	(void)packet_decode_request(order->request, order->request_len,
-	    &t.req);
-	(void)open_socket(&t);
-	access_refuse(&t.verdict, OUTCOME_LIMITED, PACKET_ERR_UNDEFINED,
-	    "max-transfers (%u) are running", t.conf->max_transfers);
-	t.verdict.text = "Server busy";
+	transfer_setup(&t, order, NULL);
+	(void)admission_connect(&t.a);
+	access_refuse(&t.a.verdict, OUTCOME_LIMITED, PACKET_ERR_UNDEFINED,
+	    "no room for another transfer (max-transfers %u)",
+	    order->service->conf->max_transfers);
+	t.a.verdict.text = "Server busy";
 	describe(&t);
 	refuse(&t);
-	if (t.sock != -1)
-		close(t.sock);
+	if (t.a.sock != -1)
+		close(t.a.sock);
 }

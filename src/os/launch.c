@@ -199,8 +199,7 @@ bind_all(struct launch *l, const struct addrinfo *list, bool any_host,
 	int err = -EADDRNOTAVAIL;
 
 	for (ai = list; ai != NULL; ai = ai->ai_next) {
-		err = bind_one(l, ai, family == AF_INET6 || !any_host, why,
-		    size);
+		err = bind_one(l, ai, family == AF_INET6, why, size);
 		if (any_host ? err == 0 : err != 0)
 			break;
 	}

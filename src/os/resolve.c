@@ -1,11 +1,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "os/resolve.h"
+
+#define LINKS_MAX	8
+#define LINK_TEXT_MAX	2048
 
 static int
 open_inside(const char *path, uint64_t flags)
@@ -66,6 +71,51 @@ resolve_open(const char *path, struct stat *st)
 	}
 	*st = now;
 	return fd;
+}
+
+/* The text of a link, or -EINVAL for what is none. */
+static int
+read_link(const char *path, char *out, size_t size)
+{
+	ssize_t len;
+	int fd;
+
+	fd = open_inside(path, O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		return fd;
+	len = readlinkat(fd, "", out, size - 1);
+	if (len == -1)
+		len = errno == ENOENT ? -EINVAL : -errno;
+	else
+		out[len] = '\0';
+	close(fd);
+	return (int)len;
+}
+
+int
+resolve_links(char *path, size_t size)
+{
+	char text[LINK_TEXT_MAX], joined[2 * LINK_TEXT_MAX];
+	const char *slash;
+	int len, hops;
+
+	for (hops = 0; hops < LINKS_MAX; hops++) {
+		len = read_link(path, text, sizeof(text));
+		if (len == -EINVAL || len == -ENOENT)
+			return 0;
+		if (len < 0)
+			return len;
+		slash = strrchr(path, '/');
+		if (text[0] == '/' || slash == NULL)
+			len = snprintf(joined, sizeof(joined), "%s", text);
+		else
+			len = snprintf(joined, sizeof(joined), "%.*s/%s",
+			    (int)(slash - path), path, text);
+		if (len < 0 || (size_t)len >= size)
+			return -ENAMETOOLONG;
+		memcpy(path, joined, (size_t)len + 1);
+	}
+	return -ELOOP;
 }
 
 int

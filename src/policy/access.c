@@ -169,8 +169,10 @@ access_errno(struct access_verdict *v, const char *verb, int err)
 	switch (err) {
 	case ENOENT:
 	case ENOTDIR:
+	case ENAMETOOLONG:
 		access_refuse(v, OUTCOME_NOTFOUND, PACKET_ERR_NOT_FOUND,
-		    "no such file");
+		    "no such file%s", err == ENAMETOOLONG ?
+		    ": a component of the name is too long" : "");
 		break;
 	case EACCES:
 	case EPERM:
@@ -181,7 +183,6 @@ access_errno(struct access_verdict *v, const char *verb, int err)
 		break;
 	case ELOOP:
 	case EXDEV:
-	case ENAMETOOLONG:
 	case ENXIO:
 	case EISDIR:
 		access_refuse(v, OUTCOME_DENIED, PACKET_ERR_ACCESS,

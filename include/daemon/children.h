@@ -1,0 +1,86 @@
+/*
+ * children - the running transfers of one dispatcher: their slots in the
+ * live table, their start, their death, and which requests they are for.
+ */
+#ifndef DAEMON_CHILDREN_H
+#define DAEMON_CHILDREN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/service.h"
+#include "daemon/transfer.h"
+
+#define REQUEST_MAX	4096	/* bytes; a longer one is no request of ours */
+
+/* A datagram with where it came from, and its identity. */
+struct request {
+	const struct netio_listener *listener;
+	struct netio_origin origin;
+	uint64_t received_us;	/* monotonic */
+	uint64_t name_hash;	/* operation and name */
+	uint64_t whole_hash;	/* mode and options too */
+	size_t len;
+	uint8_t buf[REQUEST_MAX];
+};
+
+struct child;
+struct past;
+
+struct children {
+	struct service *service;
+	int control;		/* the dispatcher's, closed in each child */
+	char *table;		/* all slots */
+	struct child *list;	/* the index is the slot */
+	unsigned running;
+	uint32_t next_slot;
+	struct past *past;	/* a ring of what has just ended */
+	unsigned past_next;
+	uint64_t id_seed, id_count;
+	uint64_t log_lost;	/* records since the log stopped working */
+};
+
+/* Map the table and get memory; s must outlive c.  false: no memory. */
+bool children_init(struct children *c, struct service *s, int control);
+
+/* Give the memory back. */
+void children_free(struct children *c);
+
+/*
+ * children_start - give a request a process.
+ * false: no slot is free, or no process can be had now.
+ */
+bool children_start(struct children *c, const struct request *r);
+
+/* Answer a request by "Server busy", without a process. */
+void children_refuse(struct children *c, const struct request *r);
+
+/*
+ * children_has - is this a copy of a request that runs, or has just ended?
+ *
+ * Tells the transfer of a copy if its peer has not answered yet, and the
+ * one that a reset machine left behind to end.  true: nothing is to start.
+ */
+bool children_has(struct children *c, const struct request *r);
+
+/* Full: tell the oldest transfer whose peer never spoke to give its place. */
+void children_make_room(struct children *c, uint64_t now_us);
+
+/* Take note of those that ended, and write the ends that they did not. */
+void children_reap(struct children *c);
+
+/*
+ * children_sweep - the same for transfers of a dispatcher or server that
+ * is dead: nobody reaps those.
+ */
+void children_sweep(struct children *c);
+
+/* Send all of them a signal. */
+void children_signal(struct children *c, int number);
+
+/* Uploads that are stored and only dally: nothing is lost by an end. */
+void children_end_dallying(struct children *c);
+
+#endif

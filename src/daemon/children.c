@@ -1,0 +1,503 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/pathname.h"
+#include "daemon/children.h"
+#include "os/clock.h"
+#include "os/diag.h"
+#include "os/resolve.h"
+#include "os/shm.h"
+
+#define US_PER_S	1000000ULL
+#define SILENT_LONG	(2 * US_PER_S)	/* such a transfer makes room */
+#define LATE_COPY	(1 * US_PER_S)	/* a repeat this soon is no reset */
+#define LATE_REFUSED	(50 * 1000)	/* of a refused one: no client is as fast */
+#define PAST_MAX	1024	/* ended transfers that are remembered */
+
+/* A running transfer; the index is its slot. */
+struct child {
+	pid_t pid;		/* 0: free */
+	union netio_addr peer;
+	uint64_t name_hash, whole_hash;
+	uint64_t started_us;
+	bool was_told_to_go;
+};
+
+/* A transfer that has ended, while copies of its request may still come. */
+struct past {
+	union netio_addr peer;
+	uint64_t whole_hash;
+	uint64_t until_us;
+};
+
+static struct live_slot *
+slot_at(struct children *c, uint32_t slot)
+{
+	return (struct live_slot *)(void *)(c->table + live_offset(slot));
+}
+
+/* ---- the log's state and ids ------------------------------------------ */
+
+/* Serving goes on without a log; said once, and again when it works. */
+static void
+note_log_result(struct children *c, uint32_t log_errno)
+{
+	struct translog_record rec;
+	char text[128];
+	uint64_t lost;
+
+	if (log_errno != 0 && log_errno != EBADF) {
+		if (c->log_lost++ == 0)
+			diag_log(DIAG_ERROR, "%s: %s; transfers go on without "
+			    "their records", c->service->conf->log_path,
+			    strerror((int)log_errno));
+		return;
+	}
+	if (c->log_lost == 0)
+		return;
+	lost = c->log_lost;
+	c->log_lost = 0;
+	translog_clear(&rec);
+	snprintf(text, sizeof(text), "the log could not be written: about "
+	    "%llu records are missing here", (unsigned long long)lost);
+	(void)service_notice(c->service, &rec, text);
+	diag_log(DIAG_NOTICE, "%s: written again", c->service->conf->log_path);
+}
+
+/* Ids that nobody can guess from the ones before, without a system call. */
+static void
+make_id(struct children *c, char out[static TRANSLOG_ID_LEN + 1])
+{
+	uint64_t z = c->id_seed + ++c->id_count * 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	z ^= z >> 31;
+	snprintf(out, TRANSLOG_ID_LEN + 1, "%016llx", (unsigned long long)z);
+}
+
+/* ---- the dead --------------------------------------------------------- */
+
+/*
+ * Remove a dead upload's hidden file, in a child: the file system may hang.
+ * The table can be written by every transfer, so the name is only taken if
+ * it is one of ours, and the walls bound what it can reach.
+ */
+static void
+remove_hidden(struct children *c, const char *hidden)
+{
+	char dir[PATHNAME_MAX + 1];
+	const char *base;
+	pid_t pid;
+
+	if (strlen(hidden) > PATHNAME_MAX)
+		return;
+	base = pathname_split(hidden, dir);
+	if (!pathname_is_hidden(base))
+		return;
+	pid = fork();
+	if (pid != 0)
+		return;
+	service_stop_listening(c->service);
+	(void)resolve_unlink(dir, base);
+	_exit(0);
+}
+
+/* The end of a transfer that can no longer write it. */
+static void
+record_crash(struct children *c, const struct live_slot *slot,
+    const char *message)
+{
+	struct translog_record rec;
+	uint64_t now_us = clock_real_us();
+	size_t file_len = slot->file_len;
+	int err;
+
+	translog_clear(&rec);
+	rec.event = TRANSLOG_TRANSFER;
+	rec.outcome = OUTCOME_CRASHED;
+	live_get_text(slot->id, sizeof(rec.id), rec.id);
+	rec.op = slot->is_write ? TRANSLOG_WRITE : TRANSLOG_READ;
+	live_get_text(slot->client, sizeof(rec.client), rec.client);
+	live_get_text(slot->server, sizeof(rec.server), rec.server);
+	rec.numbers[TRANSLOG_CLIENT_PORT] = slot->client_port;
+	rec.file.buf = slot->file;
+	rec.file.len = file_len < LIVE_TEXT_MAX ? file_len : LIVE_TEXT_MAX;
+	rec.numbers[TRANSLOG_BYTES] = (int64_t)atomic_load(&slot->bytes);
+	if (slot->started_us != 0 && slot->started_us < now_us)
+		rec.numbers[TRANSLOG_DURATION_US] =
+		    (int64_t)(now_us - slot->started_us);
+	rec.message.buf = (const uint8_t *)message;
+	rec.message.len = strlen(message);
+	err = service_record(c->service, &rec);
+	note_log_result(c, (uint32_t)-err);
+}
+
+static void
+free_slot(struct live_slot *slot)
+{
+	slot->hidden[0] = '\0';
+	slot->pid = 0;
+	atomic_store(&slot->state, LIVE_FREE);
+}
+
+/* Write the end that a dead process left open, unless it wrote it. */
+static void
+bury(struct children *c, uint32_t index, const char *message)
+{
+	struct live_slot *slot = slot_at(c, index);
+	char hidden[sizeof(slot->hidden)];
+	uint32_t state = atomic_load(&slot->state);
+
+	live_get_text(slot->hidden, sizeof(hidden), hidden);
+	if (state != LIVE_ENDED && state != LIVE_FREE &&
+	    atomic_compare_exchange_strong(&slot->state, &state, LIVE_ENDING))
+		record_crash(c, slot, message);
+	free_slot(slot);
+	if (hidden[0] != '\0')
+		remove_hidden(c, hidden);
+}
+
+/*
+ * Transfers of a dispatcher or server that is dead: nobody reaped them.
+ * A slot that is only just claimed may belong to a process that has not
+ * locked it yet.
+ */
+void
+children_sweep(struct children *c)
+{
+	uint64_t now_us = clock_real_us();
+	struct live_slot *slot;
+	uint32_t i, state;
+
+	for (i = 0; i < c->service->slots; i++) {
+		slot = slot_at(c, i);
+		state = atomic_load(&slot->state);
+		if (state == LIVE_FREE || c->list[i].pid != 0 ||
+		    shm_is_locked(c->service->table_fd, live_offset(i)))
+			continue;
+		if (state == LIVE_CLAIMED && slot->started_us <= now_us &&
+		    now_us - slot->started_us < 10 * US_PER_S)
+			continue;
+		bury(c, i, "found dead");
+	}
+}
+
+/*
+ * A small file is sent before the copies of its request have all come; they
+ * must not start it again.  After an abort or reset they may.
+ */
+static void
+remember(struct children *c, uint32_t index)
+{
+	const struct child *kid = &c->list[index];
+	struct live_slot *slot = slot_at(c, index);
+	struct past *p = &c->past[c->past_next];
+
+	switch (atomic_load(&slot->outcome)) {
+	case OUTCOME_VANISHED:
+	case OUTCOME_NONE:
+		return;
+	case OUTCOME_COMPLETE:
+	case OUTCOME_UNCONFIRMED:
+		p->until_us = atomic_load(&slot->heard_us) + LATE_COPY;
+		break;
+	default:
+		p->until_us = clock_mono_us() + LATE_REFUSED;
+	}
+	p->peer = kid->peer;
+	p->whole_hash = kid->whole_hash;
+	c->past_next = (c->past_next + 1) % PAST_MAX;
+}
+
+static bool
+is_past(const struct children *c, const struct request *r)
+{
+	const struct past *p;
+
+	for (p = c->past; p < c->past + PAST_MAX; p++)
+		if (p->whole_hash == r->whole_hash &&
+		    r->received_us < p->until_us &&
+		    netio_equal(&p->peer, &r->origin.peer))
+			return true;
+	return false;
+}
+
+static void
+reap_one(struct children *c, uint32_t index, int status)
+{
+	struct live_slot *slot = slot_at(c, index);
+	char message[64];
+
+	if (WIFSIGNALED(status))
+		snprintf(message, sizeof(message), "killed by signal %d",
+		    WTERMSIG(status));
+	else
+		snprintf(message, sizeof(message), "ended with status %d",
+		    WEXITSTATUS(status));
+	if (atomic_load(&slot->state) == LIVE_ENDED)
+		note_log_result(c, atomic_load(&slot->log_errno));
+	remember(c, index);
+	bury(c, index, message);
+	c->list[index].pid = 0;
+	c->running--;
+}
+
+void
+children_reap(struct children *c)
+{
+	uint32_t i;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (i = 0; i < c->service->slots; i++)
+			if (c->list[i].pid == pid) {
+				reap_one(c, i, status);
+				break;
+			}
+}
+
+/* ---- starting transfers ----------------------------------------------- */
+
+/* A free slot for a new transfer, or -1. */
+static int64_t
+claim_slot(struct children *c)
+{
+	uint32_t max = c->service->conf->max_transfers, i, at, state;
+
+	for (i = 0; i < max; i++) {
+		at = (c->next_slot + i) % max;
+		state = LIVE_FREE;
+		if (c->list[at].pid == 0 &&
+		    atomic_compare_exchange_strong(&slot_at(c, at)->state,
+		    &state, LIVE_CLAIMED)) {
+			c->next_slot = at + 1;
+			return at;
+		}
+	}
+	return -1;
+}
+
+static void
+fill_slot(struct live_slot *slot, const struct transfer_order *order)
+{
+	struct translog_record rec;
+	size_t len;
+
+	transfer_describe(order, &rec);
+	len = rec.file.len < LIVE_TEXT_MAX ? rec.file.len : LIVE_TEXT_MAX;
+	memcpy(slot->id, rec.id, sizeof(rec.id));
+	memcpy(slot->client, rec.client, sizeof(slot->client));
+	memcpy(slot->server, rec.server, sizeof(slot->server));
+	slot->client_port = netio_port(&order->origin.peer);
+	slot->is_write = rec.op == TRANSLOG_WRITE;
+	slot->file_len = (uint16_t)len;
+	if (len != 0)
+		memcpy(slot->file, rec.file.buf, len);
+	slot->started_us = clock_real_us();
+	slot->hidden[0] = '\0';
+	atomic_store(&slot->bytes, 0);
+	atomic_store(&slot->heard_us, 0);
+	atomic_store(&slot->log_errno, 0);
+	atomic_store(&slot->outcome, OUTCOME_NONE);
+}
+
+static void
+make_order(struct children *c, const struct request *r,
+    struct transfer_order *order)
+{
+	order->service = c->service;
+	order->listener = r->listener;
+	order->origin = r->origin;
+	order->request = r->buf;
+	order->request_len = r->len;
+	order->received_us = r->received_us;
+	make_id(c, order->id);
+}
+
+/* Give the request a process; false when there is no room for it. */
+bool
+children_start(struct children *c, const struct request *r)
+{
+	struct transfer_order order;
+	struct child *child;
+	int64_t slot;
+	pid_t pid;
+
+	slot = claim_slot(c);
+	if (slot < 0)
+		return false;
+	make_order(c, r, &order);
+	order.slot = (uint32_t)slot;
+	fill_slot(slot_at(c, order.slot), &order);
+	pid = fork();
+	if (pid == 0) {
+		if (c->control != -1)
+			close(c->control);
+		transfer_run(&order);
+	}
+	if (pid == -1) {
+		diag_log(DIAG_ERROR, "fork: %s", strerror(errno));
+		free_slot(slot_at(c, order.slot));
+		return false;
+	}
+	child = &c->list[slot];
+	child->pid = pid;
+	child->peer = r->origin.peer;
+	child->name_hash = r->name_hash;
+	child->whole_hash = r->whole_hash;
+	child->started_us = r->received_us;
+	child->was_told_to_go = false;
+	c->running++;
+	return true;
+}
+
+/* Full: the oldest transfer whose peer never spoke gives its place. */
+void
+children_make_room(struct children *c, uint64_t now_us)
+{
+	struct child *oldest = NULL, *kid;
+	uint32_t i;
+
+	for (i = 0; i < c->service->slots; i++) {
+		kid = &c->list[i];
+		if (kid->pid == 0 || kid->was_told_to_go ||
+		    now_us - kid->started_us < SILENT_LONG ||
+		    atomic_load(&slot_at(c, i)->heard_us) != 0)
+			continue;
+		if (oldest == NULL || kid->started_us < oldest->started_us)
+			oldest = kid;
+	}
+	if (oldest == NULL)
+		return;
+	oldest->was_told_to_go = true;
+	(void)kill(oldest->pid, TRANSFER_SIG_MAKE_ROOM);
+}
+
+void
+children_refuse(struct children *c, const struct request *r)
+{
+	struct transfer_order order;
+
+	make_order(c, r, &order);
+	transfer_busy(&order);
+}
+
+/* ---- copies of requests ---------------------------------------------- */
+
+/*
+ * A live transfer of the same client, port, operation and name.  Several
+ * can be left for a moment after a reset: the youngest is the one meant.
+ */
+static struct child *
+find_same(struct children *c, const struct request *r, uint32_t *slot)
+{
+	struct child *found = NULL, *kid;
+	uint32_t i;
+
+	for (i = 0; i < c->service->slots; i++) {
+		kid = &c->list[i];
+		if (kid->pid == 0 || kid->was_told_to_go ||
+		    kid->name_hash != r->name_hash ||
+		    !netio_equal(&kid->peer, &r->origin.peer))
+			continue;
+		if (found == NULL || kid->started_us >= found->started_us) {
+			found = kid;
+			*slot = i;
+		}
+	}
+	return found;
+}
+
+/*
+ * Is this a copy of a request that runs already?  PXE ROMs take the same
+ * port after a reset, so a repeat that comes when the peer has been heard
+ * and is quiet again is a new boot.
+ */
+static bool
+is_repeat(struct children *c, const struct request *r)
+{
+	struct child *kid;
+	uint32_t slot = 0;
+	uint64_t heard_us;
+
+	kid = find_same(c, r, &slot);
+	if (kid == NULL)
+		return false;
+	heard_us = atomic_load(&slot_at(c, slot)->heard_us);
+	if (kid->whole_hash == r->whole_hash) {
+		if (heard_us == 0) {
+			(void)kill(kid->pid, TRANSFER_SIG_REPEAT);
+			return true;
+		}
+		if (r->received_us < heard_us + LATE_COPY)
+			return true;
+	}
+	kid->was_told_to_go = true;
+	(void)kill(kid->pid, TRANSFER_SIG_REPLACED);
+	return false;
+}
+
+void
+children_signal(struct children *c, int number)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->service->slots; i++)
+		if (c->list[i].pid != 0)
+			(void)kill(c->list[i].pid, number);
+}
+
+/* Stored and acknowledged uploads only dally: nothing is lost by an end. */
+void
+children_end_dallying(struct children *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->service->slots; i++)
+		if (c->list[i].pid != 0 &&
+		    atomic_load(&slot_at(c, i)->state) == LIVE_ENDED)
+			(void)kill(c->list[i].pid, TRANSFER_SIG_SHUTDOWN);
+}
+
+bool
+children_has(struct children *c, const struct request *r)
+{
+	return is_past(c, r) || is_repeat(c, r);
+}
+
+/* ---- memory ----------------------------------------------------------- */
+
+bool
+children_init(struct children *c, struct service *s, int control)
+{
+	size_t size = (size_t)live_size(s->slots);
+
+	memset(c, 0, sizeof(*c));
+	c->service = s;
+	c->control = control;
+	c->list = calloc(s->slots, sizeof(*c->list));
+	c->past = calloc(PAST_MAX, sizeof(*c->past));
+	c->table = shm_map(s->table_fd, 0, size);
+	if (c->list == NULL || c->past == NULL || c->table == NULL)
+		return false;
+	/* transfers map their own slot only: cheaper, and less to spoil */
+	(void)madvise(c->table, size, MADV_DONTFORK);
+	return getrandom(&c->id_seed, sizeof(c->id_seed), 0) ==
+	    (ssize_t)sizeof(c->id_seed);
+}
+
+void
+children_free(struct children *c)
+{
+	free(c->list);
+	free(c->past);
+}
