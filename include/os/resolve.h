@@ -35,8 +35,8 @@ int resolve_open(const char *path, struct stat *st);
  * path       replaced, while its last component is a link, by what that
  *            link says; size is the room for it.  Directories on the way
  *            are left alone: the kernel follows those.
- * Returns 0, -ELOOP for more than 8 links, -ENAMETOOLONG, or -errno; a name
- * that does not exist is 0.
+ * Returns how many links were followed, 0 also for a name that does not
+ * exist; -ELOOP for more than 8, -ENAMETOOLONG, or -errno.
  */
 int resolve_links(char *path, size_t size);
 

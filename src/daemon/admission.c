@@ -106,14 +106,15 @@ static bool
 check_target(struct admission *a)
 {
 	struct stat st;
-	int err;
+	int hops, err;
 
 	/* else the rename would replace a link, not what it leads to */
-	err = resolve_links(a->path, sizeof(a->path));
-	if (err != 0)
-		return refuse_errno(a, "follow the link", -err);
+	hops = resolve_links(a->path, sizeof(a->path));
+	if (hops < 0)
+		return refuse_errno(a, "follow the link", -hops);
 	err = resolve_stat(a->path, &st);
-	if (err != 0 && err != -ENOENT)
+	/* a link that leads nowhere makes no file */
+	if (err != 0 && (err != -ENOENT || hops != 0))
 		return refuse_errno(a, "open", -err);
 	a->may_replace = err == 0;
 	return access_write(&a->verdict, a->conf, err == 0 ? &st : NULL);

@@ -23,6 +23,7 @@
 #define DEATHS_MAX	5	/* of dispatchers within DEATHS_SPAN */
 #define DEATHS_SPAN	(10 * US_PER_S)
 #define LOG_SETTLE	(500 * 1000)	/* logrotate makes the new file itself */
+#define LOG_RETRY	(10 * US_PER_S)	/* while it cannot be opened */
 #define STOP_PATIENCE	(40 * US_PER_S)
 #define NEVER		UINT64_MAX
 #define EXIT_TROUBLE	70	/* EX_SOFTWARE */
@@ -221,18 +222,6 @@ reap(struct keeper *k)
 
 /* ---- the log ---------------------------------------------------------- */
 
-static void
-watch_log(struct keeper *k)
-{
-	if (k->inotify != -1)
-		close(k->inotify);
-	k->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (k->inotify != -1)
-		(void)inotify_add_watch(k->inotify,
-		    k->service->conf->log_path,
-		    IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
-}
-
 static bool
 is_log_gone(const struct keeper *k)
 {
@@ -244,6 +233,21 @@ is_log_gone(const struct keeper *k)
 	    lstat(k->service->conf->log_path, &named) == -1 ||
 	    named.st_ino != open_one.st_ino ||
 	    named.st_dev != open_one.st_dev;
+}
+
+static void
+watch_log(struct keeper *k)
+{
+	if (k->inotify != -1)
+		close(k->inotify);
+	k->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (k->inotify != -1)
+		(void)inotify_add_watch(k->inotify,
+		    k->service->conf->log_path,
+		    IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
+	/* it may have been moved before it was watched */
+	if (is_log_gone(k))
+		k->reopen_at_us = clock_mono_us() + LOG_SETTLE;
 }
 
 static void
@@ -268,8 +272,9 @@ renew(struct keeper *k)
 		return;
 	fd = append_open(k->service->conf->log_path);
 	if (fd < 0) {
-		diag_log(DIAG_ERROR, "%s: %s; the old log goes on",
+		diag_log(DIAG_ERROR, "%s: %s; tried again in 10 s",
 		    k->service->conf->log_path, strerror(-fd));
+		k->reopen_at_us = clock_mono_us() + LOG_RETRY;
 		return;
 	}
 	if (k->service->log_fd != -1)
@@ -438,6 +443,8 @@ keeper_run(struct service *s)
 	}
 	if (s->log_fd != -1)
 		watch_log(&k);
+	else
+		k.reopen_at_us = clock_mono_us() + LOG_RETRY;
 	if (!start_dispatcher(&k, true))
 		return EXIT_TROUBLE;
 	while (!is_done(&k))

@@ -32,6 +32,7 @@ struct transfer {
 	uint8_t *in;		/* one datagram and a byte more */
 	size_t in_size;
 
+	bool is_refused;	/* ICMP said that the client's port is closed */
 	uint64_t first_reply_us;	/* since the request; 0: none yet */
 	sigset_t waiting_mask;
 	struct translog_record rec;
@@ -326,14 +327,14 @@ send_blocks(struct transfer *t, const struct engine_action *act)
 	err = netio_send_blocks(t->a.sock, t->out, stride,
 	    (made.count - 1) * stride + PACKET_HEADER_LEN + made.last_len);
 	if (err == -ECONNREFUSED)
-		engine_on_refused(&t->engine, clock_mono_us());
+		t->is_refused = true;
 }
 
 static void
 send_packet(struct transfer *t, const struct engine_action *act)
 {
 	if (netio_send(t->a.sock, act->pkt, act->pkt_len) == -ECONNREFUSED)
-		engine_on_refused(&t->engine, clock_mono_us());
+		t->is_refused = true;
 }
 
 static void
@@ -433,6 +434,10 @@ take_signals(struct transfer *t)
 	perform_all(t);
 }
 
+/*
+ * The kernel tells of a closed port before it hands out what came earlier:
+ * a client's last ACK must not lose against the port that it then closed.
+ */
 static void
 take_packets(struct transfer *t)
 {
@@ -441,13 +446,18 @@ take_packets(struct transfer *t)
 
 	for (i = 0; i < RECV_BATCH && !engine_is_over(&t->engine); i++) {
 		n = netio_recv(t->a.sock, t->in, t->in_size);
-		if (n == -ECONNREFUSED)
-			engine_on_refused(&t->engine, clock_mono_us());
-		else if (n < 0)
-			return;
-		else
-			engine_on_packet(&t->engine, clock_mono_us(), t->in,
-			    (size_t)n);
+		if (n == -ECONNREFUSED) {
+			t->is_refused = true;
+			continue;
+		}
+		if (n < 0)
+			break;
+		engine_on_packet(&t->engine, clock_mono_us(), t->in,
+		    (size_t)n);
+		perform_all(t);
+	}
+	if (t->is_refused && i < RECV_BATCH) {
+		engine_on_refused(&t->engine, clock_mono_us());
 		perform_all(t);
 	}
 }
@@ -483,8 +493,9 @@ run_engine(struct transfer *t)
 	while (!engine_is_over(&t->engine)) {
 		now_us = clock_mono_us();
 		deadline_us = engine_deadline(&t->engine);
-		(void)netio_wait(t->a.sock, deadline_us > now_us ?
-		    deadline_us - now_us : 0, &t->waiting_mask);
+		(void)netio_wait(t->a.sock, deadline_us > now_us &&
+		    !t->is_refused ? deadline_us - now_us : 0,
+		    &t->waiting_mask);
 		if (signals_seen != 0)
 			take_signals(t);
 		take_packets(t);

@@ -102,12 +102,13 @@ resolve_links(char *path, size_t size)
 	for (hops = 0; hops < LINKS_MAX; hops++) {
 		len = read_link(path, text, sizeof(text));
 		if (len == -EINVAL || len == -ENOENT)
-			return 0;
+			return hops;
 		if (len < 0)
 			return len;
 		slash = strrchr(path, '/');
 		if (text[0] == '/' || slash == NULL)
-			len = snprintf(joined, sizeof(joined), "%s", text);
+			len = snprintf(joined, sizeof(joined), "%s",
+			    text + strspn(text, "/"));
 		else
 			len = snprintf(joined, sizeof(joined), "%.*s/%s",
 			    (int)(slash - path), path, text);
