@@ -1,17 +1,26 @@
 # make check: the unit tests, one CUnit program a module.  The system tests
 # need peers and namespaces: ./quickstart check runs them.
 UNIT_TESTS = \
+	tests/unit/t-access \
+	tests/unit/t-append \
+	tests/unit/t-conf \
 	tests/unit/t-engine \
+	tests/unit/t-fileio \
 	tests/unit/t-filter \
 	tests/unit/t-hist \
 	tests/unit/t-jsonl \
+	tests/unit/t-launch \
 	tests/unit/t-ledger \
+	tests/unit/t-live \
 	tests/unit/t-logread \
 	tests/unit/t-netascii \
+	tests/unit/t-netio \
 	tests/unit/t-options \
 	tests/unit/t-outcome \
 	tests/unit/t-packet \
 	tests/unit/t-pathname \
+	tests/unit/t-resolve \
+	tests/unit/t-shm \
 	tests/unit/t-text \
 	tests/unit/t-translog \
 	tests/unit/t-when
@@ -74,3 +83,38 @@ tests_unit_t_text_LDADD = $(STATS_LIBS)
 tests_unit_t_when_SOURCES = tests/unit/t-when.c tests/unit/t.h
 tests_unit_t_when_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_when_LDADD = $(STATS_LIBS)
+
+tests_unit_t_access_SOURCES = tests/unit/t-access.c tests/unit/t.h
+tests_unit_t_access_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_access_LDADD = $(UNIT_LIBS)
+tests_unit_t_append_SOURCES = tests/unit/t-append.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_append_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_append_LDADD = $(UNIT_LIBS)
+tests_unit_t_conf_SOURCES = tests/unit/t-conf.c tests/unit/t.h
+tests_unit_t_conf_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_conf_LDADD = $(UNIT_LIBS)
+tests_unit_t_fileio_SOURCES = tests/unit/t-fileio.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_fileio_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_fileio_LDADD = $(UNIT_LIBS)
+tests_unit_t_launch_SOURCES = tests/unit/t-launch.c tests/unit/t.h \
+	tests/unit/t-work.h tests/unit/t-net.h
+tests_unit_t_launch_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_launch_LDADD = $(UNIT_LIBS)
+tests_unit_t_live_SOURCES = tests/unit/t-live.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_live_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_live_LDADD = $(UNIT_LIBS)
+tests_unit_t_netio_SOURCES = tests/unit/t-netio.c tests/unit/t.h \
+	tests/unit/t-work.h tests/unit/t-net.h
+tests_unit_t_netio_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_netio_LDADD = $(UNIT_LIBS)
+tests_unit_t_resolve_SOURCES = tests/unit/t-resolve.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_resolve_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_resolve_LDADD = $(UNIT_LIBS)
+tests_unit_t_shm_SOURCES = tests/unit/t-shm.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_shm_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_shm_LDADD = $(UNIT_LIBS)

@@ -12,8 +12,9 @@
  *
  * path       absolute.  The last folder is made (0755) if it is missing; a
  *            new file is 0640 and, made by root, group adm's.
- * Returns a descriptor, or -errno: -ELOOP for a link, -EINVAL for what is
- * no regular file or has a second link (a stranger's trap).
+ * Returns a descriptor, or -errno: -ELOOP for a link, -EINVAL for a second
+ * link (a stranger's trap), -EINVAL, -EISDIR or -ENXIO for what is no
+ * regular file.
  */
 int append_open(const char *path);
 

@@ -91,7 +91,8 @@ int fileio_upload_write(struct fileio_upload *u, const uint8_t *buf,
  * replace    whether what stands there by now may be replaced
  * Flushes the file before the name and the directory after it: also after
  * a power cut there is the old content or the new, never half of it.
- * Returns 0, -EEXIST, or -errno; on failure the hidden file is gone.
+ * Returns 0, -EEXIST, or -errno; on failure the hidden file is gone.  The
+ * descriptors stay open until the process ends.
  */
 int fileio_upload_store(struct fileio_upload *u, bool replace);
 

@@ -30,6 +30,12 @@ int resolve_stat(const char *path, struct stat *st);
 int resolve_open(const char *path, struct stat *st);
 
 /*
+ * resolve_may_write - would the kernel let us write that file?
+ * A rename would not ask: it needs the directory only.  0 or -errno.
+ */
+int resolve_may_write(const char *path);
+
+/*
  * resolve_links - where an upload to path really goes.
  *
  * path       replaced, while its last component is a link, by what that

@@ -44,7 +44,7 @@ struct conf {
 	bool read_only;			/* no uploads at all */
 	bool permissive;		/* -p: don't ask for o+r, o+w */
 	mode_t umask;
-	uint64_t max_upload;		/* bytes; 0: no limit */
+	uint64_t max_upload;		/* bytes; 0: no upload at all */
 	uint64_t min_free;		/* bytes to leave on the file system */
 
 	/* transfers */

@@ -117,7 +117,13 @@ check_target(struct admission *a)
 	if (err != 0 && (err != -ENOENT || hops != 0))
 		return refuse_errno(a, "open", -err);
 	a->may_replace = err == 0;
-	return access_write(&a->verdict, a->conf, err == 0 ? &st : NULL);
+	if (err == 0 && a->conf->permissive) {
+		err = resolve_may_write(a->path);
+		if (err != 0)
+			return refuse_errno(a, "write", -err);
+	}
+	return access_write(&a->verdict, a->conf,
+	    a->may_replace ? &st : NULL);
 }
 
 static bool

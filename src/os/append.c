@@ -16,9 +16,9 @@ make_folder(const char *path)
 {
 	char dir[PATH_MAX];
 	const char *slash = strrchr(path, '/');
-	size_t len = (size_t)(slash - path);
+	size_t len = slash == NULL ? 0 : (size_t)(slash - path);
 
-	if (slash == NULL || len == 0 || len >= sizeof(dir))
+	if (len == 0 || len >= sizeof(dir))
 		return;
 	memcpy(dir, path, len);
 	dir[len] = '\0';

@@ -68,6 +68,8 @@ read_octet(struct fileio_reader *r, uint64_t first, uint32_t count,
 	int batched = 0, err;
 
 	memset(made, 0, sizeof(*made));
+	if (offset > r->size)
+		return -EINVAL;
 	for (i = 0; i < count && !made->is_end; i++) {
 		len = r->size - offset < r->blksize ?
 		    (size_t)(r->size - offset) : r->blksize;
@@ -223,21 +225,36 @@ finish_content(struct fileio_upload *u)
 	return err;
 }
 
+/* NFS and 9p know no RENAME_NOREPLACE; a second link fails just the same. */
+static int
+publish(struct fileio_upload *u, bool replace)
+{
+	if (renameat2(u->dirfd, u->hidden, u->dirfd, u->base,
+	    replace ? 0 : RENAME_NOREPLACE) == 0)
+		return 0;
+	if (replace || (errno != EINVAL && errno != ENOSYS))
+		return -errno;
+	if (linkat(u->dirfd, u->hidden, u->dirfd, u->base, 0) == -1)
+		return -errno;
+	(void)unlinkat(u->dirfd, u->hidden, 0);
+	return 0;
+}
+
 int
 fileio_upload_store(struct fileio_upload *u, bool replace)
 {
 	int err = finish_content(u);
 
-	if (err == 0 && renameat2(u->dirfd, u->hidden, u->dirfd, u->base,
-	    replace ? 0 : RENAME_NOREPLACE) == -1)
-		err = -errno;
+	if (err == 0)
+		err = publish(u, replace);
 	if (err != 0) {
 		fileio_upload_abort(u);
 		return err;
 	}
 	u->hidden[0] = '\0';
 	/* a drop box is an O_PATH descriptor, which cannot be flushed */
-	(void)fsync(u->dirfd);
+	if (fsync(u->dirfd) == -1 && errno != EBADF && errno != EINVAL)
+		return -errno;
 	return 0;
 }
 

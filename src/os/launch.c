@@ -68,8 +68,6 @@ take_listen_fds(struct launch *l, char *why, size_t size)
 	if (pid == NULL || fds == NULL || atol(pid) != (long)getpid())
 		return 0;
 	count = atoi(fds);
-	if (count < 0 || count > LAUNCH_MAX)
-		count = LAUNCH_MAX;
 	for (fd = LISTEN_FDS_START; fd < LISTEN_FDS_START + count; fd++) {
 		if (!is_inet_socket(fd, &type) || type != SOCK_DGRAM) {
 			snprintf(why, size, "descriptor %d of LISTEN_FDS is "
@@ -121,8 +119,12 @@ launch_take(struct launch *l, char *why, size_t size)
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	if (err != 0)
+	if (err != 0) {
+		/* whatever it is, nothing is to be printed to it */
+		l->kind = LAUNCH_INETD;
+		(void)clear_standard(why, 0);
 		return err;
+	}
 	return clear_standard(why, size);
 }
 
@@ -157,8 +159,8 @@ split_address(char *text, char **host, char **port)
 	if (text[0] == '[' && (end = strchr(text, ']')) != NULL) {
 		*host = text + 1;
 		*end = '\0';
-		if (end[1] == ':')
-			*port = end + 2;
+		if (end[1] != '\0')
+			*port = end[1] == ':' ? end + 2 : end + 1;
 		return;
 	}
 	colon = strchr(text, ':');
@@ -167,6 +169,18 @@ split_address(char *text, char **host, char **port)
 		return;
 	*colon = '\0';
 	*port = colon + 1;
+}
+
+/* getaddrinfo takes 70000 for 4464. */
+static bool
+is_port(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (text[0] < '0' || text[0] > '9')
+		return text[0] == '\0' || (text[0] | 0x20) >= 'a';
+	return len <= 5 && strspn(text, "0123456789") == len &&
+	    atol(text) <= 65535;
 }
 
 static int
@@ -193,13 +207,16 @@ bind_one(struct launch *l, const struct addrinfo *ai, int v6only, char *why,
 /* Each address of a name; without a host the first that can be bound. */
 static int
 bind_all(struct launch *l, const struct addrinfo *list, bool any_host,
-    int family, char *why, size_t size)
+    bool v6only, char *why, size_t size)
 {
 	const struct addrinfo *ai;
 	int err = -EADDRNOTAVAIL;
 
 	for (ai = list; ai != NULL; ai = ai->ai_next) {
-		err = bind_one(l, ai, family == AF_INET6, why, size);
+		err = bind_one(l, ai, v6only, why, size);
+		/* -a 0.0.0.0 beside -a [::]: the latter is for IPv6 alone */
+		if (err == -EADDRINUSE && ai->ai_family == AF_INET6 && !v6only)
+			err = bind_one(l, ai, true, why, size);
 		if (any_host ? err == 0 : err != 0)
 			break;
 	}
@@ -220,9 +237,15 @@ launch_bind(struct launch *l, const char *address, int family, char *why,
 	bool any_host;
 	int err;
 
+	why[0] = '\0';
 	snprintf(text, sizeof(text), "%s", address == NULL ? "" : address);
 	split_address(text, &host, &port);
 	any_host = host[0] == '\0';
+	if (port != NULL && !is_port(port)) {
+		snprintf(why, size, "%s: a port is 0..65535 or a service's "
+		    "name", address);
+		return -EINVAL;
+	}
 	/* asked for by number, IPv6 comes first and takes IPv4 too */
 	if (any_host && family == AF_UNSPEC)
 		host = "::";
@@ -235,7 +258,7 @@ launch_bind(struct launch *l, const char *address, int family, char *why,
 		    address, gai_strerror(err));
 		return -EINVAL;
 	}
-	err = bind_all(l, list, any_host, family, why, size);
+	err = bind_all(l, list, any_host, family == AF_INET6, why, size);
 	freeaddrinfo(list);
 	if (err == -EAFNOSUPPORT && any_host && family == AF_UNSPEC)
 		return launch_bind(l, address, AF_INET, why, size);

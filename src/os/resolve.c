@@ -3,6 +3,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,11 +20,17 @@ open_inside(const char *path, uint64_t flags)
 		.flags = flags | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
+	const struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
 	long fd;
 	int tries;
 
-	/* the kernel gives up with EAGAIN when a rename crosses its walk */
+	/*
+	 * EAGAIN: a rename crossed the kernel's walk, or the file has a lease
+	 * (Samba's oplocks), which its holder is being asked to give back.
+	 */
 	for (tries = 0; tries < 16; tries++) {
+		if (tries >= 4)
+			(void)nanosleep(&pause, NULL);
 		fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 		if (fd != -1)
 			return (int)fd;
@@ -64,13 +71,28 @@ resolve_open(const char *path, struct stat *st)
 	fd = open_inside(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &now) == -1 || now.st_ino != st->st_ino ||
-	    now.st_dev != st->st_dev) {
+	if (fstat(fd, &now) == -1 || !S_ISREG(now.st_mode) ||
+	    now.st_ino != st->st_ino || now.st_dev != st->st_dev) {
 		close(fd);
 		return -ESTALE;
 	}
 	*st = now;
 	return fd;
+}
+
+int
+resolve_may_write(const char *path)
+{
+	int fd, err = 0;
+
+	fd = open_inside(path, O_PATH);
+	if (fd < 0)
+		return fd;
+	if (syscall(SYS_faccessat2, fd, "", W_OK,
+	    AT_EMPTY_PATH | AT_EACCESS) == -1)
+		err = -errno;
+	close(fd);
+	return err;
 }
 
 /* The text of a link, or -EINVAL for what is none. */
@@ -86,6 +108,8 @@ read_link(const char *path, char *out, size_t size)
 	len = readlinkat(fd, "", out, size - 1);
 	if (len == -1)
 		len = errno == ENOENT ? -EINVAL : -errno;
+	else if ((size_t)len == size - 1)
+		len = -ENAMETOOLONG;
 	else
 		out[len] = '\0';
 	close(fd);
@@ -99,7 +123,7 @@ resolve_links(char *path, size_t size)
 	const char *slash;
 	int len, hops;
 
-	for (hops = 0; hops < LINKS_MAX; hops++) {
+	for (hops = 0; hops <= LINKS_MAX; hops++) {
 		len = read_link(path, text, sizeof(text));
 		if (len == -EINVAL || len == -ENOENT)
 			return hops;
@@ -112,7 +136,9 @@ resolve_links(char *path, size_t size)
 		else
 			len = snprintf(joined, sizeof(joined), "%.*s/%s",
 			    (int)(slash - path), path, text);
-		if (len < 0 || (size_t)len >= size)
+		if (len == 0)
+			len = snprintf(joined, sizeof(joined), ".");
+		if ((size_t)len >= size)
 			return -ENAMETOOLONG;
 		memcpy(path, joined, (size_t)len + 1);
 	}

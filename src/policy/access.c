@@ -70,6 +70,7 @@ access_map(struct access_verdict *v, const struct conf *c, const char *path,
 	char dir[PATHNAME_MAX + 1];
 	const char *below;
 
+	v->outcome = OUTCOME_NONE;
 	if (c->is_secure)
 		return path;
 	if (!absolute) {
@@ -104,6 +105,7 @@ bool
 access_read(struct access_verdict *v, const struct conf *c,
     const struct stat *st)
 {
+	v->outcome = OUTCOME_NONE;
 	if (!access_regular(v, st))
 		return false;
 	if (!c->permissive && (st->st_mode & S_IROTH) == 0) {
@@ -119,9 +121,11 @@ bool
 access_write(struct access_verdict *v, const struct conf *c,
     const struct stat *st)
 {
-	if (c->read_only) {
+	v->outcome = OUTCOME_NONE;
+	if (c->read_only || c->max_upload == 0) {
 		access_refuse(v, OUTCOME_DENIED, PACKET_ERR_ACCESS,
-		    "uploads are off (--read-only)");
+		    "uploads are off (%s)", c->read_only ? "--read-only" :
+		    "--max-upload 0");
 		return false;
 	}
 	if (st == NULL) {
@@ -146,7 +150,8 @@ bool
 access_size(struct access_verdict *v, const struct conf *c, uint64_t size,
     uint64_t available)
 {
-	if (c->max_upload != 0 && size > c->max_upload) {
+	v->outcome = OUTCOME_NONE;
+	if (size > c->max_upload) {
 		access_refuse(v, OUTCOME_LIMITED, PACKET_ERR_SPACE,
 		    "%llu bytes are more than max-upload allows (%llu)",
 		    (unsigned long long)size,

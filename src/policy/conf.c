@@ -77,6 +77,18 @@ complain(struct parse *p, const char *fmt, ...)
 	return false;
 }
 
+/* getopt stopped at word, or at the letter optopt inside it. */
+static void
+complain_option(struct parse *p, int opt, const char *word)
+{
+	char letter[3] = { '-', (char)optopt, '\0' };
+	bool is_letter = optopt > 0 && optopt < OPT_LOG &&
+	    strncmp(word, "--", 2) != 0;
+
+	complain(p, opt == ':' ? "%s needs a value" : "%s: no such option",
+	    is_letter ? letter : word);
+}
+
 /* A plain number in [least, most] in that base; nothing may follow it. */
 static bool
 number(const char *text, int base, uint64_t least, uint64_t most,
@@ -169,7 +181,6 @@ set_size(struct parse *p, const char *arg)
 	if (!number(digits, 10, 0, (uint64_t)INT64_MAX >> shift, &n))
 		goto bad;
 	p->c->max_upload = n << shift;
-	p->c->read_only = n == 0 ? true : p->c->read_only;
 	return true;
 bad:
 	return complain(p, "--max-upload %s: a size is bytes, or a number with "
@@ -295,6 +306,16 @@ set_defaults(struct conf *c)
 	c->max_transfers = 1000;
 }
 
+/* Names are compared with it as text, so it must be the plain path. */
+static bool
+has_dotdot(const char *path)
+{
+	size_t len = strlen(path);
+
+	return strstr(path, "/../") != NULL ||
+	    (len >= 3 && strcmp(path + len - 3, "/..") == 0);
+}
+
 /* What no option alone can know. */
 static bool
 check_whole(struct parse *p, int count, char **dirs)
@@ -310,6 +331,9 @@ check_whole(struct parse *p, int count, char **dirs)
 	if (dirs[0][0] != '/')
 		return complain(p, "%s: the directory's path must be absolute",
 		    dirs[0]);
+	if (has_dotdot(dirs[0]))
+		return complain(p, "%s: the directory's path may not have "
+		    "\"..\"", dirs[0]);
 	p->c->root = dirs[0];
 	return true;
 }
@@ -323,7 +347,7 @@ conf_from_args(struct conf *c, int argc, char **argv, char *why, size_t size)
 	set_defaults(c);
 	why[0] = '\0';
 	opterr = 0;
-	optind = 1;
+	optind = 0;	/* glibc: forget an earlier parse altogether */
 	while ((opt = getopt_long(argc, argv, ":46a:B:chlLpP:r:R:st:T:u:U:vV",
 	    long_options, NULL)) != -1) {
 		if (opt == 'V')
@@ -331,9 +355,7 @@ conf_from_args(struct conf *c, int argc, char **argv, char *why, size_t size)
 		if (opt == 'h')
 			return CONF_HELP;
 		if (opt == '?' || opt == ':') {
-			complain(&p, opt == ':' ?
-			    "%s needs a value" : "%s: no such option",
-			    argv[optind - 1]);
+			complain_option(&p, opt, argv[optind - 1]);
 			return CONF_USAGE;
 		}
 		if (!set_flag(c, opt) && !set_value(&p, opt, optarg))

@@ -288,6 +288,8 @@ test_write(void)
 		{ "--read-only beats -p", "rp", S_IFREG | 0666, READ_ONLY },
 		{ "--read-only: a directory", "r", S_IFDIR | 0777,
 		    READ_ONLY },
+		{ "--max-upload 0 is the same", "c0", NOTHING,
+		    DENIED("uploads are off (--max-upload 0)") },
 		{ "a directory", "c", S_IFDIR | 0777,
 		    DENIED("this is a directory, not a regular file") },
 		{ "-p: a directory", "pc", S_IFDIR | 0777,
@@ -307,6 +309,7 @@ test_write(void)
 			.permissive = strchr(rows[i].flags, 'p') != NULL,
 			.may_create = strchr(rows[i].flags, 'c') != NULL,
 			.read_only = strchr(rows[i].flags, 'r') != NULL,
+			.max_upload = strchr(rows[i].flags, '0') == NULL,
 		};
 		struct stat st = { .st_mode = rows[i].mode };
 
@@ -337,24 +340,24 @@ test_sizes(void)
 		{ "far over the limit", 1000, 0, UINT64_MAX, UINT64_MAX,
 		    LIMITED(U64_TEXT " bytes are more than max-upload allows "
 		    "(1000)") },
-		{ "without a limit", 0, 0, UINT64_MAX, UINT64_MAX, GRANTED },
-		{ "it fits exactly", 0, 0, 500, 500, GRANTED },
-		{ "one byte too many", 0, 0, 501, 500,
+		{ "without a limit", UINT64_MAX, 0, UINT64_MAX, UINT64_MAX, GRANTED },
+		{ "it fits exactly", UINT64_MAX, 0, 500, 500, GRANTED },
+		{ "one byte too many", UINT64_MAX, 0, 501, 500,
 		    LIMITED("501 bytes do not fit: 500 are free, 0 stay "
 		    "so") },
-		{ "it fits exactly with the rest", 0, 100, 400, 500,
+		{ "it fits exactly with the rest", UINT64_MAX, 100, 400, 500,
 		    GRANTED },
-		{ "it would take of the rest", 0, 100, 401, 500,
+		{ "it would take of the rest", UINT64_MAX, 100, 401, 500,
 		    LIMITED("401 bytes do not fit: 500 are free, 100 stay "
 		    "so") },
-		{ "only the rest is free", 0, 500, 0, 500, GRANTED },
-		{ "not even the rest is free", 0, 501, 0, 500,
+		{ "only the rest is free", UINT64_MAX, 500, 0, 500, GRANTED },
+		{ "not even the rest is free", UINT64_MAX, 501, 0, 500,
 		    LIMITED("0 bytes do not fit: 500 are free, 501 stay "
 		    "so") },
-		{ "a sum that would wrap round", 0, 100, UINT64_MAX, 500,
+		{ "a sum that would wrap round", UINT64_MAX, 100, UINT64_MAX, 500,
 		    LIMITED(U64_TEXT " bytes do not fit: 500 are free, 100 "
 		    "stay so") },
-		{ "a rest that would wrap round", 0, UINT64_MAX, 1, 500,
+		{ "a rest that would wrap round", UINT64_MAX, UINT64_MAX, 1, 500,
 		    LIMITED("1 bytes do not fit: 500 are free, " U64_TEXT
 		    " stay so") },
 		{ "free space is not known", 1000, 64 << 20, 1000, UINT64_MAX,
@@ -391,6 +394,8 @@ test_errno(void)
 	} rows[] = {
 		{ ENOENT, "ENOENT", MISSING("no such file") },
 		{ ENOTDIR, "ENOTDIR", MISSING("no such file") },
+		{ ENAMETOOLONG, "ENAMETOOLONG", MISSING("no such file: a "
+		    "component of the name is too long") },
 		{ EACCES, "EACCES",
 		    DENIED("cannot open: Permission denied" LABELS) },
 		{ EPERM, "EPERM",
@@ -401,8 +406,6 @@ test_errno(void)
 		    "symbolic links") },
 		{ EXDEV, "EXDEV",
 		    DENIED("cannot open: Invalid cross-device link") },
-		{ ENAMETOOLONG, "ENAMETOOLONG",
-		    DENIED("cannot open: File name too long") },
 		{ ENXIO, "ENXIO",
 		    DENIED("cannot open: No such device or address") },
 		{ EISDIR, "EISDIR", DENIED("cannot open: Is a directory") },

@@ -47,23 +47,12 @@ split(struct line *l, const char *args)
 	l->argv[l->argc] = NULL;
 }
 
-/* Each line is a process of its own: getopt() forgets the one before. */
-static void
-forget(void)
-{
-	char name[] = "tftpd", *argv[] = { name, NULL };
-
-	optind = 0;
-	(void)getopt(1, argv, "");
-}
-
 static const struct conf *
 parse(struct line *l, const char *args)
 {
 	split(l, args);
 	memset(&l->conf, 0xa5, sizeof(l->conf));
 	memset(l->why, 'x', sizeof(l->why));
-	forget();
 	l->verdict = conf_from_args(&l->conf, l->argc, l->argv, l->why,
 	    sizeof(l->why));
 	return &l->conf;
@@ -297,8 +286,10 @@ test_sizes(void)
 		{ "the most in T", "--max-upload 8388607T",
 		    FIELD(max_upload), UINT64_C(8388607) << 40 },
 		{ "uploads stay on", "--max-upload 1", FIELD(read_only), 0 },
-		{ "0 allows none", "--max-upload 0", FIELD(read_only), 1 },
-		{ "0G allows none", "--max-upload 0G", FIELD(read_only), 1 },
+		{ "0 allows none", "--max-upload 0", FIELD(max_upload), 0 },
+		{ "0G allows none", "--max-upload 0G", FIELD(max_upload), 0 },
+		{ "the last one counts", "--max-upload 0 --max-upload 5",
+		    FIELD(max_upload), 5 },
 		{ "a size does not undo --read-only",
 		    "--read-only --max-upload 1", FIELD(read_only), 1 },
 	};
@@ -576,6 +567,12 @@ test_wrong_whole(void)
 		    "-a needs -l or -L: otherwise the socket is given" },
 		{ "--bogus /d", "--bogus: no such option" },
 		{ "-z /d", "-z: no such option" },
+		{ "-zs /d", "-z: no such option" },
+		{ "-sz /d", "-z: no such option" },
+		{ "/srv/../d", "/srv/../d: the directory's path may not have "
+		    "\"..\"" },
+		{ "/srv/..", "/srv/..: the directory's path may not have "
+		    "\"..\"" },
 		{ "/d -z", "-z: no such option" },
 		{ "-s -a", "-a needs a value" },
 		{ "/d -B", "-B needs a value" },
@@ -622,7 +619,6 @@ test_little_room(void)
 	for (size = 1; size < sizeof(zeros); size++) {
 		split(&l, "-4 -6 /d");
 		why = t_guard(zeros, size);
-		forget();
 		T_OK(conf_from_args(&l.conf, l.argc, l.argv, why, size) ==
 		    CONF_USAGE, "the verdict stays");
 		T_OK(strlen(why) == (size <= strlen(whole) ? size - 1 :

@@ -1,0 +1,67 @@
+/*
+ * t-net - a network of our own: the loopback in a namespace, where every
+ * port is free and no datagram gets out.
+ */
+#ifndef UNIT_T_NET_H
+#define UNIT_T_NET_H
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "t-work.h"
+
+/* Raise the loopback, with that MTU if it is not 0. */
+static inline bool
+t_raise_loopback(int mtu)
+{
+	struct ifreq req = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool good;
+
+	good = fd != -1 && ioctl(fd, SIOCGIFFLAGS, &req) == 0;
+	req.ifr_flags |= IFF_UP;
+	good = good && ioctl(fd, SIOCSIFFLAGS, &req) == 0;
+	req.ifr_mtu = mtu;
+	good = good && (mtu == 0 || ioctl(fd, SIOCSIFMTU, &req) == 0);
+	close(fd);
+	return good;
+}
+
+/* In a child: from now on it has a network of its own. */
+static inline bool
+t_own_network(int mtu)
+{
+	return t_unshare(CLONE_NEWNET) && t_raise_loopback(mtu);
+}
+
+static inline bool
+t_can_own_network(void)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(!t_own_network(0));
+	return t_reap(pid, 0);
+}
+
+static inline bool
+t_has_ipv6(void)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool good;
+
+	good = fd != -1 && bind(fd, (struct sockaddr *)&in6, sizeof(in6)) ==
+	    0;
+	if (fd != -1)
+		close(fd);
+	return good;
+}
+
+#endif
