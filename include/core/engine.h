@@ -106,6 +106,7 @@ struct engine {
 	uint64_t last;		/* the file's last, or ENGINE_UNKNOWN */
 	size_t last_len;	/* its bytes, 0..blksize - 1 */
 	uint64_t turned_at;	/* acked at the last turn-back + 1; 0: none */
+	uint64_t resent_from, resent_to;	/* sent more than once; 0: none */
 	uint64_t window_us;	/* when the running window was sent */
 
 	/* WRQ: expected = 1 + the highest index received in order */

@@ -30,7 +30,8 @@ struct admission {
 	int file;			/* RRQ; else -1 */
 	uint64_t file_size;		/* RRQ */
 	struct fileio_upload upload;	/* WRQ */
-	bool may_replace;		/* WRQ: something stands there */
+	bool may_replace;		/* WRQ: something stands there ... */
+	struct stat replaced;		/* ... and this is it */
 	struct options_granted granted;
 };
 
@@ -51,5 +52,12 @@ bool admission_connect(struct admission *a);
  * the verdict filled, and the socket open if it could be made.
  */
 bool admission_decide(struct admission *a);
+
+/*
+ * admission_still - an upload is whole: may it still take its name?  What
+ * stands there may have changed since; then the rules are asked again.
+ * false with the verdict filled.
+ */
+bool admission_still(struct admission *a);
 
 #endif

@@ -35,11 +35,15 @@ struct children {
 	char *table;		/* all slots */
 	struct child *list;	/* the index is the slot */
 	unsigned running;
+	unsigned leaving;	/* of these, told to end */
+	unsigned strangers;	/* slots of others, at the last look */
 	uint32_t next_slot;
 	struct past *past;	/* a ring of what has just ended */
 	unsigned past_next;
 	uint64_t id_seed, id_count;
 	uint64_t log_lost;	/* records since the log stopped working */
+	uint64_t fork_failed_us;	/* when that was last said; 0: never */
+	uint64_t sweep_at_us;	/* monotonic; UINT64_MAX: no need */
 };
 
 /* Map the table and get memory; s must outlive c.  false: no memory. */
@@ -65,8 +69,12 @@ void children_refuse(struct children *c, const struct request *r);
  */
 bool children_has(struct children *c, const struct request *r);
 
-/* Full: tell the oldest transfer whose peer never spoke to give its place. */
-void children_make_room(struct children *c, uint64_t now_us);
+/*
+ * children_make_room - tell the oldest transfer whose peer never spoke, for
+ * two seconds at least, to give its place.
+ * wanted     requests that wait: no more than so many are told
+ */
+void children_make_room(struct children *c, unsigned wanted, uint64_t now_us);
 
 /* Take note of those that ended, and write the ends that they did not. */
 void children_reap(struct children *c);
@@ -77,8 +85,9 @@ void children_reap(struct children *c);
  */
 void children_sweep(struct children *c);
 
-/* Send all of them a signal. */
-void children_signal(struct children *c, int number);
+/* Tell all of them, or end them for good. */
+void children_tell_all(struct children *c, enum transfer_word word);
+void children_kill_all(struct children *c);
 
 /* Uploads that are stored and only dally: nothing is lost by an end. */
 void children_end_dallying(struct children *c);

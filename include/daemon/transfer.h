@@ -5,16 +5,22 @@
 #ifndef DAEMON_TRANSFER_H
 #define DAEMON_TRANSFER_H
 
-#include <signal.h>
 #include <stdnoreturn.h>
+#include <sys/types.h>
 
 #include "daemon/service.h"
 
-/* What the dispatcher tells a transfer, by signal. */
-#define TRANSFER_SIG_REPEAT	SIGUSR1	/* the request came again */
-#define TRANSFER_SIG_REPLACED	SIGUSR2	/* the machine was reset */
-#define TRANSFER_SIG_MAKE_ROOM	SIGHUP	/* silent, and others wait */
-#define TRANSFER_SIG_SHUTDOWN	SIGTERM
+/*
+ * What the dispatcher tells a transfer, by real-time signals: HUP and TERM
+ * come from terminals and from "pkill tftpd", and mean the keeper only.
+ */
+enum transfer_word {
+	TRANSFER_REPEAT,	/* the request came again */
+	TRANSFER_REPLACED,	/* the machine was reset */
+	TRANSFER_MAKE_ROOM,	/* silent, and others wait */
+	TRANSFER_SHUTDOWN,
+	TRANSFER_WORDS
+};
 
 /* A request as the dispatcher took it from a listener. */
 struct transfer_order {
@@ -30,10 +36,13 @@ struct transfer_order {
 
 /*
  * transfer_init_signals - once, in the dispatcher before the first fork:
- * handlers for the signals above, which stay blocked; a transfer lets them
- * through only while it waits.
+ * handlers for the words above, which stay blocked; a transfer lets them
+ * through only while it waits.  HUP, INT, QUIT, TERM are ignored.
  */
 void transfer_init_signals(void);
+
+/* Tell a transfer, by its process id; for a dead one nothing happens. */
+void transfer_tell(pid_t pid, enum transfer_word word);
 
 /*
  * transfer_run - serve the request, in a child that has only what it

@@ -14,15 +14,14 @@
 enum diag_level {
 	DIAG_ERROR = 3,		/* syslog's numbers */
 	DIAG_WARNING = 4,
-	DIAG_NOTICE = 5,
-	DIAG_INFO = 6
+	DIAG_NOTICE = 5
 };
 
 /*
  * diag_open - choose where messages go.
  *
  * to_stderr  the foreground: standard error, without syslog
- * verbosity  0: warnings and errors; 1: notices too; 2 and more: all
+ * verbosity  0: warnings and errors; 1 and more: notices too
  */
 void diag_open(bool to_stderr, unsigned verbosity);
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "core/netascii.h"
@@ -63,7 +64,7 @@ struct fileio_upload {
 	int fd, dirfd;
 	char base[PATHNAME_COMPONENT_MAX + 1];
 	char hidden[PATHNAME_COMPONENT_MAX + 1];
-	uint64_t written;
+	uint64_t written, flushed;
 	bool netascii;
 	struct netascii_decoder dec;
 	uint8_t *scratch;	/* netascii: blksize + 1 bytes of the caller */
@@ -80,6 +81,12 @@ struct fileio_upload {
  */
 int fileio_upload_begin(struct fileio_upload *u, int dirfd, const char *base,
     const char *id, mode_t mode, uint8_t *scratch);
+
+/*
+ * fileio_upload_like - mode and group of the file that it will replace.
+ * Best effort: a group that is not ours stays ours.
+ */
+void fileio_upload_like(struct fileio_upload *u, const struct stat *old);
 
 /* Append; 0 or -errno (-ENOSPC for a short write). */
 int fileio_upload_write(struct fileio_upload *u, const uint8_t *buf,

@@ -43,15 +43,20 @@ struct netio_origin {
 	bool has_local;
 	bool to_many;		/* sent to a broadcast or multicast address */
 	unsigned ifindex;	/* 0: not known */
-	uint32_t dropped;	/* by the kernel for want of room, in all */
 };
 
 /*
  * netio_listener_init - learn about a socket and ask it for destination
- * addresses and drop counts; raise its receive buffer to 4 MiB, or to
+ * addresses; raise its receive buffer to 4 MiB, or to
  * what the system allows.  l->fd stays the caller's.  0 or -errno.
  */
 int netio_listener_init(struct netio_listener *l, int fd);
+
+/*
+ * netio_dropped - datagrams that the kernel threw away for want of room,
+ * since the socket was made (perhaps by another server before us).
+ */
+uint32_t netio_dropped(const struct netio_listener *l);
 
 /*
  * netio_receive - the next datagram on a listener, without waiting.

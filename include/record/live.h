@@ -44,11 +44,12 @@ struct live_slot {
 	/* written by the dispatcher before it forks */
 	char id[24];
 	char client[LIVE_ADDR_MAX], server[LIVE_ADDR_MAX];
-	uint16_t client_port, server_port;
+	uint16_t client_port;
 	uint8_t is_write;
 	uint16_t file_len;
 	uint8_t file[LIVE_TEXT_MAX];	/* as asked, no NUL */
 	uint64_t started_us;		/* since 1970 */
+	uint64_t whole_hash;		/* of the request: tells its copies */
 	/* written by the transfer */
 	char hidden[LIVE_TEXT_MAX + 260];	/* an upload's hidden file */
 	_Atomic uint64_t size, bytes;

@@ -28,7 +28,10 @@
  * how a client says that the window's first block is lost, so it makes us go
  * back, but only once for each block (turned_at), and not when it comes
  * sooner than any answer to the running window could (half the shortest
- * round trip): then it is a copy of the ACK before.
+ * round trip): then it is a copy of the ACK before.  Nor does it count when
+ * the block that it acknowledges was sent twice: atftp acknowledges the end
+ * of a window for each copy, and each of those ACKs would make a copy of the
+ * next window, to the end of the file.
  *
  * Writing (WRQ): the client sends, we acknowledge the last in-order block
  * at the end of each window, once at a gap, and again when the timer fires.
@@ -202,7 +205,7 @@ resend_after(const struct engine *e)
 	unsigned i;
 
 	if (!e->adaptive) {
-		wait = agreed != 0 ? agreed : e->first_timeout_us;
+		wait = agreed != 0 ? agreed : RTO_FIXED_US;
 		ceiling = max_u64(ceiling, wait);
 	} else if (!e->has_rtt) {
 		wait = agreed != 0 ? agreed : e->first_timeout_us;
@@ -254,6 +257,23 @@ engine_deadline(const struct engine *e)
 
 /* ---- reading ---------------------------------------------------------- */
 
+static void
+note_resent(struct engine *e, uint64_t first, uint64_t last)
+{
+	if (e->resent_to == 0 || first > e->resent_to + 1)
+		e->resent_from = first;
+	e->resent_to = max_u64(e->resent_to, last);
+}
+
+/* Whether what the client acknowledged last reached it perhaps twice. */
+static bool
+was_resent(const struct engine *e)
+{
+	if (e->acked == 0)
+		return e->first_replies > 1;
+	return e->acked >= e->resent_from && e->acked <= e->resent_to;
+}
+
 /*
  * Send from acked + 1 to the end of the window or file.  A range that was
  * never sent is timed by the ACK of its last block.
@@ -271,6 +291,7 @@ send_window(struct engine *e, uint64_t now_us)
 	e->counts.packets_sent += act->count;
 	if (first <= e->sent) {
 		e->counts.retransmits += min_u64(end, e->sent) - first + 1;
+		note_resent(e, first, min_u64(end, e->sent));
 		e->timed_index = 0;
 	} else {
 		e->timed_index = end;
@@ -329,7 +350,7 @@ on_old_ack(struct engine *e, uint64_t now_us, uint64_t index)
 	e->counts.duplicates++;
 	if (e->granted.windowsize == 1 || index != e->acked || !e->heard)
 		return;
-	if (e->turned_at == e->acked + 1)
+	if (e->turned_at == e->acked + 1 || was_resent(e))
 		return;
 	if (now_us - e->window_us <= e->min_rtt_us / 2)
 		return;

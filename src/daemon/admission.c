@@ -34,7 +34,12 @@ open_socket(struct admission *a)
 	access_refuse(&a->verdict, a->sock == -EADDRINUSE ?
 	    OUTCOME_LIMITED : OUTCOME_FAILED, PACKET_ERR_UNDEFINED,
 	    "no socket for the transfer: %s", strerror(-a->sock));
-	a->sock = -1;
+	/* all ports of the range are taken: the ERROR comes from another */
+	if (a->sock == -EADDRINUSE)
+		a->sock = netio_connect(o->listener, &o->origin, 0, 0);
+	a->verdict.text = "Server busy";
+	if (a->sock < 0)
+		a->sock = -1;
 	return false;
 }
 
@@ -87,14 +92,18 @@ static bool
 open_for_reading(struct admission *a)
 {
 	struct stat st;
-	int err;
+	int err, tries;
 
-	err = resolve_stat(a->path, &st);
-	if (err != 0)
-		return refuse_errno(a, "open", -err);
-	if (!access_read(&a->verdict, a->conf, &st))
-		return false;
-	a->file = resolve_open(a->path, &st);
+	/* again, if another file was renamed to that place between the two */
+	for (tries = 0, a->file = -ESTALE; tries < 4 && a->file == -ESTALE;
+	    tries++) {
+		err = resolve_stat(a->path, &st);
+		if (err != 0)
+			return refuse_errno(a, "open", -err);
+		if (!access_read(&a->verdict, a->conf, &st))
+			return false;
+		a->file = resolve_open(a->path, &st);
+	}
 	if (a->file < 0)
 		return refuse_errno(a, "open", -a->file);
 	a->file_size = (uint64_t)st.st_size;
@@ -105,14 +114,13 @@ open_for_reading(struct admission *a)
 static bool
 check_target(struct admission *a)
 {
-	struct stat st;
 	int hops, err;
 
 	/* else the rename would replace a link, not what it leads to */
 	hops = resolve_links(a->path, sizeof(a->path));
 	if (hops < 0)
 		return refuse_errno(a, "follow the link", -hops);
-	err = resolve_stat(a->path, &st);
+	err = resolve_stat(a->path, &a->replaced);
 	/* a link that leads nowhere makes no file */
 	if (err != 0 && (err != -ENOENT || hops != 0))
 		return refuse_errno(a, "open", -err);
@@ -123,7 +131,20 @@ check_target(struct admission *a)
 			return refuse_errno(a, "write", -err);
 	}
 	return access_write(&a->verdict, a->conf,
-	    a->may_replace ? &st : NULL);
+	    a->may_replace ? &a->replaced : NULL);
+}
+
+bool
+admission_still(struct admission *a)
+{
+	struct stat now;
+
+	if (!a->may_replace || resolve_stat(a->path, &now) != 0)
+		return true;
+	if (now.st_ino == a->replaced.st_ino &&
+	    now.st_dev == a->replaced.st_dev)
+		return true;
+	return access_write(&a->verdict, a->conf, &now);
 }
 
 static bool
@@ -161,8 +182,12 @@ open_for_writing(struct admission *a)
 	    hidden);
 	err = fileio_upload_begin(&a->upload, dirfd, base, a->order->id, 0666,
 	    scratch);
-	if (err == 0)
+	if (err == 0) {
+		/* else the next upload of that name might not be allowed */
+		if (a->may_replace)
+			fileio_upload_like(&a->upload, &a->replaced);
 		return true;
+	}
 	a->slot->hidden[0] = '\0';
 	return refuse_errno(a, "create a file there", -err);
 }
@@ -179,12 +204,13 @@ grant_options(struct admission *a)
 		.refused = c->refused_options,
 		.size = a->file_size,
 	};
+	int fits;
 
-	if (limits.max_blksize == CONF_BLKSIZE_AUTO)
-		limits.max_blksize = (uint16_t)(netio_path_blksize(a->sock) -
-		    c->mtu_less);
-	if (limits.max_blksize < PACKET_BLKSIZE_MIN)
-		limits.max_blksize = PACKET_BLKSIZE_MIN;
+	if (limits.max_blksize == CONF_BLKSIZE_AUTO) {
+		fits = netio_path_blksize(a->sock) - c->mtu_less;
+		limits.max_blksize = fits < PACKET_BLKSIZE_MIN ?
+		    PACKET_BLKSIZE_MIN : (uint16_t)fits;
+	}
 	options_grant(a->req.options, &limits, &a->granted);
 }
 

@@ -19,11 +19,13 @@
 #define SILENT_LONG	(2 * US_PER_S)	/* such a transfer makes room */
 #define LATE_COPY	(1 * US_PER_S)	/* a repeat this soon is no reset */
 #define LATE_REFUSED	(50 * 1000)	/* of a refused one: no client is as fast */
+#define CLAIM_SPAN	(10 * US_PER_S)	/* a claimed slot is locked by then */
 #define PAST_MAX	1024	/* ended transfers that are remembered */
 
 /* A running transfer; the index is its slot. */
 struct child {
 	pid_t pid;		/* 0: free */
+	char id[TRANSLOG_ID_LEN + 1];
 	union netio_addr peer;
 	uint64_t name_hash, whole_hash;
 	uint64_t started_us;
@@ -97,16 +99,17 @@ remove_hidden(struct children *c, const char *hidden)
 	const char *base;
 	pid_t pid;
 
-	if (strlen(hidden) > PATHNAME_MAX)
+	base = strrchr(hidden, '/');
+	if (base == NULL || (size_t)(base - hidden) > PATHNAME_MAX ||
+	    !pathname_is_hidden(base + 1))
 		return;
-	base = pathname_split(hidden, dir);
-	if (!pathname_is_hidden(base))
-		return;
+	memcpy(dir, hidden, (size_t)(base - hidden));
+	dir[base - hidden] = '\0';
 	pid = fork();
 	if (pid != 0)
 		return;
 	service_stop_listening(c->service);
-	(void)resolve_unlink(dir, base);
+	(void)resolve_unlink(dir, base + 1);
 	_exit(0);
 }
 
@@ -144,11 +147,16 @@ static void
 free_slot(struct live_slot *slot)
 {
 	slot->hidden[0] = '\0';
+	slot->id[0] = '\0';
 	slot->pid = 0;
 	atomic_store(&slot->state, LIVE_FREE);
 }
 
-/* Write the end that a dead process left open, unless it wrote it. */
+/*
+ * Write the end that a dead process left open, unless it wrote it.  The
+ * slot is ours to free: it is a child's that we reaped, with its id still
+ * there, or it is unlocked and no dispatcher can be starting a process in it.
+ */
 static void
 bury(struct children *c, uint32_t index, const char *message)
 {
@@ -177,15 +185,22 @@ children_sweep(struct children *c)
 	struct live_slot *slot;
 	uint32_t i, state;
 
+	c->sweep_at_us = UINT64_MAX;
+	c->strangers = 0;
 	for (i = 0; i < c->service->slots; i++) {
 		slot = slot_at(c, i);
 		state = atomic_load(&slot->state);
-		if (state == LIVE_FREE || c->list[i].pid != 0 ||
-		    shm_is_locked(c->service->table_fd, live_offset(i)))
+		if (state == LIVE_FREE || c->list[i].pid != 0)
 			continue;
+		if (shm_is_locked(c->service->table_fd, live_offset(i))) {
+			c->strangers++;
+			continue;
+		}
 		if (state == LIVE_CLAIMED && slot->started_us <= now_us &&
-		    now_us - slot->started_us < 10 * US_PER_S)
+		    now_us - slot->started_us < CLAIM_SPAN) {
+			c->sweep_at_us = clock_mono_us() + CLAIM_SPAN;
 			continue;
+		}
 		bury(c, i, "found dead");
 	}
 }
@@ -234,7 +249,7 @@ static void
 reap_one(struct children *c, uint32_t index, int status)
 {
 	struct live_slot *slot = slot_at(c, index);
-	char message[64];
+	char message[64], id[sizeof(slot->id)];
 
 	if (WIFSIGNALED(status))
 		snprintf(message, sizeof(message), "killed by signal %d",
@@ -242,12 +257,17 @@ reap_one(struct children *c, uint32_t index, int status)
 	else
 		snprintf(message, sizeof(message), "ended with status %d",
 		    WEXITSTATUS(status));
-	if (atomic_load(&slot->state) == LIVE_ENDED)
-		note_log_result(c, atomic_load(&slot->log_errno));
-	remember(c, index);
-	bury(c, index, message);
+	live_get_text(slot->id, sizeof(id), id);
+	/* while we slept another dispatcher may have buried it already */
+	if (strcmp(id, c->list[index].id) == 0) {
+		if (atomic_load(&slot->state) == LIVE_ENDED)
+			note_log_result(c, atomic_load(&slot->log_errno));
+		remember(c, index);
+		bury(c, index, message);
+	}
 	c->list[index].pid = 0;
 	c->running--;
+	c->leaving -= c->list[index].was_told_to_go ? 1 : 0;
 }
 
 void
@@ -287,7 +307,8 @@ claim_slot(struct children *c)
 }
 
 static void
-fill_slot(struct live_slot *slot, const struct transfer_order *order)
+fill_slot(struct live_slot *slot, const struct transfer_order *order,
+    uint64_t whole_hash)
 {
 	struct translog_record rec;
 	size_t len;
@@ -303,6 +324,7 @@ fill_slot(struct live_slot *slot, const struct transfer_order *order)
 	if (len != 0)
 		memcpy(slot->file, rec.file.buf, len);
 	slot->started_us = clock_real_us();
+	slot->whole_hash = whole_hash;
 	slot->hidden[0] = '\0';
 	atomic_store(&slot->bytes, 0);
 	atomic_store(&slot->heard_us, 0);
@@ -323,7 +345,19 @@ make_order(struct children *c, const struct request *r,
 	make_id(c, order->id);
 }
 
-/* Give the request a process; false when there is no room for it. */
+/* Once a second at most: in a storm it would be every request. */
+static void
+say_fork_failed(struct children *c, int err)
+{
+	uint64_t now_us = clock_mono_us();
+
+	if (c->fork_failed_us != 0 &&
+	    now_us - c->fork_failed_us < US_PER_S)
+		return;
+	c->fork_failed_us = now_us;
+	diag_log(DIAG_ERROR, "fork: %s", strerror(err));
+}
+
 bool
 children_start(struct children *c, const struct request *r)
 {
@@ -337,7 +371,7 @@ children_start(struct children *c, const struct request *r)
 		return false;
 	make_order(c, r, &order);
 	order.slot = (uint32_t)slot;
-	fill_slot(slot_at(c, order.slot), &order);
+	fill_slot(slot_at(c, order.slot), &order, r->whole_hash);
 	pid = fork();
 	if (pid == 0) {
 		if (c->control != -1)
@@ -345,12 +379,13 @@ children_start(struct children *c, const struct request *r)
 		transfer_run(&order);
 	}
 	if (pid == -1) {
-		diag_log(DIAG_ERROR, "fork: %s", strerror(errno));
+		say_fork_failed(c, errno);
 		free_slot(slot_at(c, order.slot));
 		return false;
 	}
 	child = &c->list[slot];
 	child->pid = pid;
+	memcpy(child->id, order.id, sizeof(child->id));
 	child->peer = r->origin.peer;
 	child->name_hash = r->name_hash;
 	child->whole_hash = r->whole_hash;
@@ -360,13 +395,22 @@ children_start(struct children *c, const struct request *r)
 	return true;
 }
 
-/* Full: the oldest transfer whose peer never spoke gives its place. */
+static void
+tell_to_go(struct children *c, struct child *kid, enum transfer_word word)
+{
+	kid->was_told_to_go = true;
+	c->leaving++;
+	transfer_tell(kid->pid, word);
+}
+
 void
-children_make_room(struct children *c, uint64_t now_us)
+children_make_room(struct children *c, unsigned wanted, uint64_t now_us)
 {
 	struct child *oldest = NULL, *kid;
 	uint32_t i;
 
+	if (c->leaving >= wanted)
+		return;
 	for (i = 0; i < c->service->slots; i++) {
 		kid = &c->list[i];
 		if (kid->pid == 0 || kid->was_told_to_go ||
@@ -378,8 +422,7 @@ children_make_room(struct children *c, uint64_t now_us)
 	}
 	if (oldest == NULL)
 		return;
-	oldest->was_told_to_go = true;
-	(void)kill(oldest->pid, TRANSFER_SIG_MAKE_ROOM);
+	tell_to_go(c, oldest, TRANSFER_MAKE_ROOM);
 }
 
 void
@@ -435,28 +478,37 @@ is_repeat(struct children *c, const struct request *r)
 	heard_us = atomic_load(&slot_at(c, slot)->heard_us);
 	if (kid->whole_hash == r->whole_hash) {
 		if (heard_us == 0) {
-			(void)kill(kid->pid, TRANSFER_SIG_REPEAT);
+			transfer_tell(kid->pid, TRANSFER_REPEAT);
 			return true;
 		}
 		if (r->received_us < heard_us + LATE_COPY)
 			return true;
 	}
-	kid->was_told_to_go = true;
-	(void)kill(kid->pid, TRANSFER_SIG_REPLACED);
+	tell_to_go(c, kid, TRANSFER_REPLACED);
 	return false;
 }
 
 void
-children_signal(struct children *c, int number)
+children_tell_all(struct children *c, enum transfer_word word)
 {
 	uint32_t i;
 
 	for (i = 0; i < c->service->slots; i++)
 		if (c->list[i].pid != 0)
-			(void)kill(c->list[i].pid, number);
+			transfer_tell(c->list[i].pid, word);
 }
 
 /* Stored and acknowledged uploads only dally: nothing is lost by an end. */
+void
+children_kill_all(struct children *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->service->slots; i++)
+		if (c->list[i].pid != 0)
+			(void)kill(c->list[i].pid, SIGKILL);
+}
+
 void
 children_end_dallying(struct children *c)
 {
@@ -465,13 +517,49 @@ children_end_dallying(struct children *c)
 	for (i = 0; i < c->service->slots; i++)
 		if (c->list[i].pid != 0 &&
 		    atomic_load(&slot_at(c, i)->state) == LIVE_ENDED)
-			(void)kill(c->list[i].pid, TRANSFER_SIG_SHUTDOWN);
+			transfer_tell(c->list[i].pid, TRANSFER_SHUTDOWN);
+}
+
+/*
+ * A copy of a request that a transfer of another dispatcher serves, one
+ * that only ends its transfers or has died.  It cannot be told; its timer
+ * sends the first reply again.
+ */
+static bool
+is_strangers(struct children *c, const struct request *r)
+{
+	char client[LIVE_ADDR_MAX], theirs[LIVE_ADDR_MAX];
+	struct live_slot *slot;
+	uint64_t heard_us;
+	bool is_copy = false;
+	uint32_t i;
+
+	if (c->strangers == 0)
+		return false;
+	c->strangers = 0;
+	netio_text(&r->origin.peer, client);
+	for (i = 0; i < c->service->slots; i++) {
+		slot = slot_at(c, i);
+		if (atomic_load(&slot->state) != LIVE_RUNNING ||
+		    c->list[i].pid != 0)
+			continue;
+		c->strangers++;
+		if (slot->whole_hash != r->whole_hash ||
+		    slot->client_port != netio_port(&r->origin.peer))
+			continue;
+		live_get_text(slot->client, sizeof(theirs), theirs);
+		heard_us = atomic_load(&slot->heard_us);
+		if (strcmp(client, theirs) == 0 && (heard_us == 0 ||
+		    r->received_us < heard_us + LATE_COPY))
+			is_copy = true;
+	}
+	return is_copy;
 }
 
 bool
 children_has(struct children *c, const struct request *r)
 {
-	return is_past(c, r) || is_repeat(c, r);
+	return is_past(c, r) || is_repeat(c, r) || is_strangers(c, r);
 }
 
 /* ---- memory ----------------------------------------------------------- */
@@ -480,6 +568,7 @@ bool
 children_init(struct children *c, struct service *s, int control)
 {
 	size_t size = (size_t)live_size(s->slots);
+	uint32_t i;
 
 	memset(c, 0, sizeof(*c));
 	c->service = s;
@@ -489,6 +578,10 @@ children_init(struct children *c, struct service *s, int control)
 	c->table = shm_map(s->table_fd, 0, size);
 	if (c->list == NULL || c->past == NULL || c->table == NULL)
 		return false;
+	c->sweep_at_us = UINT64_MAX;
+	for (i = 0; i < s->slots; i++)
+		if (atomic_load(&slot_at(c, i)->state) != LIVE_FREE)
+			c->strangers++;
 	/* transfers map their own slot only: cheaper, and less to spoil */
 	(void)madvise(c->table, size, MADV_DONTFORK);
 	return getrandom(&c->id_seed, sizeof(c->id_seed), 0) ==

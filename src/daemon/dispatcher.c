@@ -19,6 +19,7 @@
 #define US_PER_S	1000000ULL
 #define WAITING_MAX	1024	/* requests that wait for room */
 #define WAIT_FOR_ROOM	(1 * US_PER_S)
+#define LOOK_FOR_ROOM	(100 * 1000)
 #define TERM_PATIENCE	(30 * US_PER_S)
 #define KILL_PATIENCE	(5 * US_PER_S)
 #define INTAKE_BATCH	64	/* datagrams between two looks at the rest */
@@ -38,7 +39,7 @@ struct dispatcher {
 	sigset_t waiting_mask;
 
 	uint64_t requests, repeats, ignored;
-	uint64_t dropped_by[LAUNCH_MAX];
+	uint64_t dropped_before, dropped;	/* in the kernel's queue */
 };
 
 /* ---- identity --------------------------------------------------------- */
@@ -72,17 +73,13 @@ static void
 notice(struct dispatcher *d, const char *text, bool with_counts)
 {
 	struct translog_record rec;
-	uint64_t dropped = 0;
-	int i;
 
 	translog_clear(&rec);
 	if (with_counts) {
-		for (i = 0; i < LAUNCH_MAX; i++)
-			dropped += d->dropped_by[i];
 		rec.numbers[TRANSLOG_REQUESTS] = (int64_t)d->requests;
 		rec.numbers[TRANSLOG_REPEATS] = (int64_t)d->repeats;
 		rec.numbers[TRANSLOG_IGNORED] = (int64_t)d->ignored;
-		rec.numbers[TRANSLOG_DROPPED] = (int64_t)dropped;
+		rec.numbers[TRANSLOG_DROPPED] = (int64_t)d->dropped;
 	}
 	(void)service_notice(d->service, &rec, text);
 }
@@ -100,20 +97,24 @@ enqueue(struct dispatcher *d, const struct request *r)
 	    WAITING_MAX];
 	memcpy(place, r, offsetof(struct request, buf) + r->len);
 	d->waiting_count++;
-	children_make_room(&d->children, r->received_us);
+	children_make_room(&d->children, d->waiting_count, r->received_us);
 }
 
 /* Start what waits, in order; whoever waited too long is told so. */
 static void
 serve_waiting(struct dispatcher *d)
 {
+	uint64_t now_us = clock_mono_us();
 	struct request *r;
 
 	while (d->waiting_count != 0) {
 		r = &d->waiting[d->waiting_first];
 		if (!children_start(&d->children, r)) {
-			if (clock_mono_us() - r->received_us < WAIT_FOR_ROOM)
+			if (now_us - r->received_us < WAIT_FOR_ROOM) {
+				children_make_room(&d->children,
+				    d->waiting_count, now_us);
 				return;
+			}
 			children_refuse(&d->children, r);
 		}
 		d->waiting_first = (d->waiting_first + 1) % WAITING_MAX;
@@ -203,8 +204,6 @@ take_datagrams(struct dispatcher *d, unsigned index)
 			return;
 		r->len = (size_t)n;
 		r->received_us = clock_mono_us();
-		if (r->origin.dropped != 0)
-			d->dropped_by[index] = r->origin.dropped;
 		if (!may_answer(r)) {
 			d->ignored++;
 			continue;
@@ -216,10 +215,25 @@ take_datagrams(struct dispatcher *d, unsigned index)
 
 /* ---- orders of the keeper --------------------------------------------- */
 
+/* The kernel counts for the socket's life, not for ours. */
+static uint64_t
+count_dropped(const struct dispatcher *d)
+{
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < d->service->listener_count; i++)
+		sum += netio_dropped(&d->service->listeners[i]);
+	return sum;
+}
+
 static void
 drain(struct dispatcher *d)
 {
+	if (d->is_draining)
+		return;
 	d->is_draining = true;
+	d->dropped = count_dropped(d) - d->dropped_before;
 	service_stop_listening(d->service);
 }
 
@@ -271,12 +285,12 @@ end_stragglers(struct dispatcher *d)
 	uint64_t now_us = clock_mono_us();
 
 	if (now_us >= d->term_at_us) {
-		children_signal(&d->children, TRANSFER_SIG_SHUTDOWN);
+		children_tell_all(&d->children, TRANSFER_SHUTDOWN);
 		d->term_at_us = NEVER;
 		d->kill_at_us = now_us + KILL_PATIENCE;
 	}
 	if (now_us >= d->kill_at_us) {
-		children_signal(&d->children, SIGKILL);
+		children_kill_all(&d->children);
 		d->kill_at_us = NEVER;
 	}
 }
@@ -299,10 +313,7 @@ init_signals(struct dispatcher *d)
 	transfer_init_signals();
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
-	/* a terminal's Ctrl-C reaches everybody; the keeper decides */
-	sigaddset(&chld, SIGINT);
-	sigaddset(&chld, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &chld, &d->waiting_mask);
+	sigprocmask(SIG_BLOCK, &chld, NULL);
 	sigaction(SIGCHLD, &sa, NULL);
 	sigprocmask(SIG_BLOCK, NULL, &d->waiting_mask);
 	sigdelset(&d->waiting_mask, SIGCHLD);
@@ -324,21 +335,23 @@ may_idle_out(const struct dispatcher *d)
 }
 
 static uint64_t
+min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t
 next_deadline(const struct dispatcher *d)
 {
-	uint64_t at = d->term_at_us < d->kill_at_us ? d->term_at_us :
-	    d->kill_at_us, other;
+	uint64_t at = min_u64(d->term_at_us, d->kill_at_us);
 
-	if (d->waiting_count != 0) {
-		other = d->waiting[d->waiting_first].received_us +
-		    WAIT_FOR_ROOM;
-		at = other < at ? other : at;
-	}
-	if (may_idle_out(d)) {
-		other = d->last_request_us +
-		    d->service->conf->linger_s * US_PER_S;
-		at = other < at ? other : at;
-	}
+	/* silent transfers come of age while requests wait for their place */
+	if (d->waiting_count != 0)
+		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
+	at = min_u64(at, d->children.sweep_at_us);
+	if (may_idle_out(d))
+		at = min_u64(at, d->last_request_us +
+		    d->service->conf->linger_s * US_PER_S);
 	return at;
 }
 
@@ -402,6 +415,7 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 		diag_log(DIAG_ERROR, "not serving: %s", why);
 		_exit(DISPATCHER_NO_WALLS);
 	}
+	d->dropped_before = count_dropped(d);
 	if (sweep_first)
 		children_sweep(&d->children);
 	snprintf(text, sizeof(text), "dispatcher started: %s", s->walls_text);
@@ -412,7 +426,10 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 		children_reap(&d->children);
 		serve_waiting(d);
 		end_stragglers(d);
+		if (clock_mono_us() >= d->children.sweep_at_us)
+			children_sweep(&d->children);
 	}
+	drain(d);
 	notice(d, "dispatcher stopped", true);
 #ifdef INSTRUMENTED
 	children_free(&d->children);

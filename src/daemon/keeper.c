@@ -23,7 +23,7 @@
 #define DEATHS_MAX	5	/* of dispatchers within DEATHS_SPAN */
 #define DEATHS_SPAN	(10 * US_PER_S)
 #define LOG_SETTLE	(500 * 1000)	/* logrotate makes the new file itself */
-#define LOG_RETRY	(10 * US_PER_S)	/* while it cannot be opened */
+#define RENEW_RETRY	(10 * US_PER_S)	/* when it did not work */
 #define STOP_PATIENCE	(40 * US_PER_S)
 #define NEVER		UINT64_MAX
 #define EXIT_TROUBLE	70	/* EX_SOFTWARE */
@@ -31,7 +31,8 @@
 struct generation {
 	pid_t pid;		/* 0: free */
 	int control;
-	bool is_ready;
+	bool is_ready;		/* it reads the socket ... */
+	bool is_draining;	/* ... or was told to stop */
 };
 
 struct keeper {
@@ -39,7 +40,7 @@ struct keeper {
 	struct generation gens[GENERATIONS];
 	struct generation *newest;	/* NULL: none reads the socket */
 	int signals, inotify;
-	uint64_t reopen_at_us, stop_at_us;
+	uint64_t renew_at_us, stop_at_us;
 	unsigned stops_asked;
 	unsigned deaths;
 	uint64_t first_death_us;
@@ -124,7 +125,7 @@ start_dispatcher(struct keeper *k, bool sweep)
 	}
 	g->pid = pid;
 	g->control = pair[0];
-	g->is_ready = false;
+	g->is_ready = g->is_draining = false;
 	k->newest = g;
 	return true;
 }
@@ -143,8 +144,10 @@ on_ready(struct keeper *k, struct generation *g)
 	if (g != k->newest)
 		return;
 	for (i = 0; i < GENERATIONS; i++)
-		if (&k->gens[i] != g)
+		if (&k->gens[i] != g) {
+			k->gens[i].is_draining = true;
 			tell(&k->gens[i], DISPATCHER_DRAIN);
+		}
 }
 
 static void
@@ -152,6 +155,23 @@ give_up(struct keeper *k, int status)
 {
 	k->exit_status = status;
 	k->must_exit = true;
+}
+
+/* A new dispatcher cannot serve: the one before it goes on, if it reads. */
+static bool
+fall_back(struct keeper *k)
+{
+	int i;
+
+	for (i = 0; i < GENERATIONS; i++)
+		if (k->gens[i].pid != 0 && k->gens[i].is_ready &&
+		    !k->gens[i].is_draining) {
+			k->newest = &k->gens[i];
+			k->renew_at_us = clock_mono_us() + RENEW_RETRY;
+			diag_log(DIAG_ERROR, "the old dispatcher goes on");
+			return true;
+		}
+	return false;
 }
 
 /* A dispatcher that was reading died: another one takes over. */
@@ -192,6 +212,8 @@ on_dispatcher_end(struct keeper *k, struct generation *g, int status)
 			diag_log(DIAG_ERROR, "a dispatcher died");
 		return;
 	}
+	if (was_newest && fall_back(k))
+		return;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == DISPATCHER_NO_WALLS)
 		give_up(k, DISPATCHER_NO_WALLS);
 	else if (was_newest)
@@ -247,7 +269,7 @@ watch_log(struct keeper *k)
 		    IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
 	/* it may have been moved before it was watched */
 	if (is_log_gone(k))
-		k->reopen_at_us = clock_mono_us() + LOG_SETTLE;
+		k->renew_at_us = clock_mono_us() + LOG_SETTLE;
 }
 
 static void
@@ -257,8 +279,8 @@ on_inotify(struct keeper *k)
 
 	while (read(k->inotify, events, sizeof(events)) > 0)
 		;
-	if (is_log_gone(k) && k->reopen_at_us == NEVER)
-		k->reopen_at_us = clock_mono_us() + LOG_SETTLE;
+	if (is_log_gone(k) && k->renew_at_us == NEVER)
+		k->renew_at_us = clock_mono_us() + LOG_SETTLE;
 }
 
 /* A new dispatcher with a new log; running transfers end in the old one. */
@@ -267,22 +289,22 @@ renew(struct keeper *k)
 {
 	int fd;
 
-	k->reopen_at_us = NEVER;
+	k->renew_at_us = NEVER;
 	if (k->stops_asked != 0)
 		return;
 	fd = append_open(k->service->conf->log_path);
 	if (fd < 0) {
 		diag_log(DIAG_ERROR, "%s: %s; tried again in 10 s",
 		    k->service->conf->log_path, strerror(-fd));
-		k->reopen_at_us = clock_mono_us() + LOG_RETRY;
+		k->renew_at_us = clock_mono_us() + RENEW_RETRY;
 		return;
 	}
 	if (k->service->log_fd != -1)
 		close(k->service->log_fd);
 	k->service->log_fd = fd;
 	watch_log(k);
-	if (k->newest != NULL)
-		(void)start_dispatcher(k, false);
+	if (k->newest != NULL && !start_dispatcher(k, false))
+		k->renew_at_us = clock_mono_us() + RENEW_RETRY;
 }
 
 /* ---- signals ---------------------------------------------------------- */
@@ -379,7 +401,7 @@ is_done(struct keeper *k)
 static int
 wait_ms(const struct keeper *k)
 {
-	uint64_t now_us = clock_mono_us(), at = k->reopen_at_us;
+	uint64_t now_us = clock_mono_us(), at = k->renew_at_us;
 
 	if (k->stop_at_us < at)
 		at = k->stop_at_us;
@@ -420,7 +442,7 @@ wait_for_events(struct keeper *k)
 		on_inotify(k);
 	if (fds[GENERATIONS].revents & POLLIN)
 		on_signal(k);
-	if (clock_mono_us() >= k->reopen_at_us)
+	if (clock_mono_us() >= k->renew_at_us)
 		renew(k);
 }
 
@@ -430,7 +452,7 @@ keeper_run(struct service *s)
 	struct keeper k = {
 		.service = s,
 		.inotify = -1,
-		.reopen_at_us = NEVER,
+		.renew_at_us = NEVER,
 		.stop_at_us = NEVER,
 	};
 
@@ -444,7 +466,7 @@ keeper_run(struct service *s)
 	if (s->log_fd != -1)
 		watch_log(&k);
 	else
-		k.reopen_at_us = clock_mono_us() + LOG_RETRY;
+		k.renew_at_us = clock_mono_us() + RENEW_RETRY;
 	if (!start_dispatcher(&k, true))
 		return EXIT_TROUBLE;
 	while (!is_done(&k))

@@ -82,6 +82,8 @@ take_sockets(struct service *s, struct launch *l, const struct conf *c)
 	unsigned i;
 
 	if (c->listen != CONF_LISTEN_NO) {
+		for (i = 0; i < l->count; i++)
+			close(l->fds[i]);
 		l->kind = LAUNCH_NONE;
 		l->count = 0;
 		status = bind_sockets(l, c);
@@ -266,19 +268,53 @@ open_table(struct service *s)
 
 /* ---- stand-alone ------------------------------------------------------ */
 
+/*
+ * -l: the command returns when the server is ready, with its status.
+ * Returns, in the child, where to write that; -1: it could not fork.
+ */
 static int
 detach(void)
 {
-	pid_t pid = fork();
+	unsigned char status = EXIT_OSERR;
+	int ready[2];
+	pid_t pid;
 
-	if (pid == -1) {
-		diag_log(DIAG_ERROR, "fork: %s", strerror(errno));
-		return EXIT_OSERR;
+	if (pipe2(ready, O_CLOEXEC) == -1)
+		return -1;
+	pid = fork();
+	if (pid == -1)
+		return -1;
+	if (pid != 0) {
+		close(ready[1]);
+		(void)!read(ready[0], &status, 1);
+		_exit(status);
 	}
-	if (pid != 0)
-		_exit(EXIT_SUCCESS);
+	close(ready[0]);
 	(void)setsid();
-	return EXIT_SUCCESS;
+	return ready[1];
+}
+
+/* Ready: let go of the terminal and of the folder we were started in. */
+static void
+leave_terminal(int ready)
+{
+	const unsigned char status = EXIT_SUCCESS;
+
+	diag_open(false, 0);
+	(void)!chdir("/");
+	(void)dup2(STDIN_FILENO, STDERR_FILENO);
+	(void)!write(ready, &status, 1);
+	close(ready);
+}
+
+/* A stand-alone server's log is not where tftpd-stats shall look later. */
+static void
+clear_header(const struct service *s)
+{
+	struct live_header *h = shm_map(s->table_fd, 0, LIVE_PAGE);
+
+	if (h != NULL)
+		h->magic = 0;
 }
 
 static void
@@ -331,12 +367,27 @@ set_up(struct service *s, struct launch *l, struct conf *c)
 		c->linger_s = 0;
 	else if (s->listeners[0].is_connected)
 		c->linger_s = 1;	/* udpsvd: one client, a process each */
-	if (c->listen == CONF_LISTEN_DETACH)
-		status = detach();
-	if (status == EXIT_SUCCESS) {
-		open_log(s);
-		status = open_table(s);
-	}
+	open_log(s);
+	return open_table(s);
+}
+
+/* From here on we are the process that stays. */
+static int
+serve(struct service *s, const struct conf *c, int ready)
+{
+	bool alone = c->listen != CONF_LISTEN_NO;
+	int status;
+
+	if (ready != -1)
+		leave_terminal(ready);
+	diag_open(c->listen == CONF_LISTEN_FOREGROUND, c->verbosity);
+	if (c->pidfile != NULL && alone)
+		write_pidfile(c->pidfile);
+	status = keeper_run(s);
+	if (c->pidfile != NULL && alone)
+		(void)unlink(c->pidfile);
+	if (alone)
+		clear_header(s);
 	return status;
 }
 
@@ -349,7 +400,7 @@ main(int argc, char **argv)
 	enum conf_verdict verdict;
 	char usage[256], why[256];
 	bool by_hand;
-	int status;
+	int status, ready = -1;
 
 	verdict = conf_from_args(&c, argc, argv, usage, sizeof(usage));
 	if (verdict == CONF_VERSION)
@@ -373,15 +424,18 @@ main(int argc, char **argv)
 			fputs(conf_usage(), stderr);
 		return EXIT_USAGE;
 	}
+	if (c.listen == CONF_LISTEN_DETACH) {
+		ready = detach();
+		if (ready == -1) {
+			diag_log(DIAG_ERROR, "fork: %s", strerror(errno));
+			return EXIT_OSERR;
+		}
+	}
 	status = set_up(&s, &l, &c);
-	if (status != EXIT_SUCCESS)
-		return status;
-	if (c.listen == CONF_LISTEN_DETACH)
-		diag_open(false, c.verbosity);
-	if (c.pidfile != NULL && c.listen != CONF_LISTEN_NO)
-		write_pidfile(c.pidfile);
-	status = keeper_run(&s);
-	if (c.pidfile != NULL && c.listen != CONF_LISTEN_NO)
-		(void)unlink(c.pidfile);
+	if (status == EXIT_SUCCESS)
+		status = serve(&s, &c, ready);
+	else if (ready != -1)
+		(void)!write(ready, &(unsigned char){ (unsigned char)status },
+		    1);
 	return status;
 }

@@ -1,5 +1,5 @@
 #include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,47 +40,48 @@ struct transfer {
 
 /* ---- signals ---------------------------------------------------------- */
 
-/* The signal flag: what came since the last look, a bit for each. */
-static volatile sig_atomic_t signals_seen;
-
-enum { SEEN_REPEAT = 1, SEEN_REPLACED = 2, SEEN_MAKE_ROOM = 4,
-	SEEN_SHUTDOWN = 8 };
-
-static const struct {
-	int number;
-	int bit;
-} signal_bits[] = {
-	{ TRANSFER_SIG_REPEAT, SEEN_REPEAT },
-	{ TRANSFER_SIG_REPLACED, SEEN_REPLACED },
-	{ TRANSFER_SIG_MAKE_ROOM, SEEN_MAKE_ROOM },
-	{ TRANSFER_SIG_SHUTDOWN, SEEN_SHUTDOWN },
-};
-#define SIGNAL_BITS (sizeof(signal_bits) / sizeof(signal_bits[0]))
+/* The signal flag: what was told since the last look, a bit a word. */
+static volatile sig_atomic_t words_heard;
 
 static void
-on_signal(int number)
+on_word(int number)
 {
-	size_t i;
+	words_heard |= 1 << (number - SIGRTMIN);
+}
 
-	for (i = 0; i < SIGNAL_BITS; i++)
-		if (signal_bits[i].number == number)
-			signals_seen |= signal_bits[i].bit;
+static sigset_t
+all_words(void)
+{
+	sigset_t set;
+	int word;
+
+	sigemptyset(&set);
+	for (word = 0; word < TRANSFER_WORDS; word++)
+		sigaddset(&set, SIGRTMIN + word);
+	return set;
 }
 
 void
 transfer_init_signals(void)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
-	sigset_t ours;
+	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	struct sigaction sa = { .sa_handler = on_word };
+	sigset_t words = all_words();
 	size_t i;
+	int word;
 
 	sigfillset(&sa.sa_mask);
-	sigemptyset(&ours);
-	for (i = 0; i < SIGNAL_BITS; i++)
-		sigaddset(&ours, signal_bits[i].number);
-	sigprocmask(SIG_BLOCK, &ours, NULL);
-	for (i = 0; i < SIGNAL_BITS; i++)
-		sigaction(signal_bits[i].number, &sa, NULL);
+	sigprocmask(SIG_BLOCK, &words, NULL);
+	for (word = 0; word < TRANSFER_WORDS; word++)
+		sigaction(SIGRTMIN + word, &sa, NULL);
+	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)signal(ignored[i], SIG_IGN);
+}
+
+void
+transfer_tell(pid_t pid, enum transfer_word word)
+{
+	(void)kill(pid, SIGRTMIN + (int)word);
 }
 
 /* ---- the record ------------------------------------------------------- */
@@ -232,6 +233,8 @@ record_start(struct transfer *t)
 		n[TRANSLOG_SIZE] = (int64_t)t->a.file_size;
 	else if (t->a.granted.has_tsize)
 		n[TRANSLOG_SIZE] = (int64_t)t->a.granted.tsize;
+	if (n[TRANSLOG_SIZE] != TRANSLOG_ABSENT)
+		atomic_store(&t->slot->size, (uint64_t)n[TRANSLOG_SIZE]);
 	write_record(t);
 	atomic_store(&t->slot->state, LIVE_RUNNING);
 }
@@ -256,31 +259,39 @@ refuse(struct transfer *t)
 	write_end(t);
 }
 
+/* What reading needs besides: the packets of a window. */
+static bool
+make_reader(struct transfer *t, size_t packet)
+{
+	uint16_t windowsize = t->a.granted.windowsize;
+	struct fileio_mark *marks = NULL;
+
+	t->out = malloc(packet * windowsize);
+	if (t->out == NULL)
+		return false;
+	if (t->a.req.mode == PACKET_MODE_NETASCII) {
+		marks = calloc(windowsize + 1U, sizeof(*marks));
+		if (marks == NULL)
+			return false;
+	}
+	fileio_reader_init(&t->reader, t->a.file, t->a.file_size,
+	    t->a.granted.blksize, marks);
+	return true;
+}
+
 static bool
 make_buffers(struct transfer *t)
 {
 	size_t packet = (size_t)t->a.granted.blksize + PACKET_HEADER_LEN;
-	struct fileio_mark *marks = NULL;
 
 	/* a byte more, so that a longer datagram is seen to be longer */
 	t->in_size = packet + 1;
 	t->in = malloc(t->in_size);
-	if (t->a.req.op == PACKET_RRQ) {
-		t->out = malloc(packet * t->a.granted.windowsize);
-		if (t->a.req.mode == PACKET_MODE_NETASCII)
-			marks = calloc(t->a.granted.windowsize + 1U,
-			    sizeof(*marks));
-		fileio_reader_init(&t->reader, t->a.file, t->a.file_size,
-		    t->a.granted.blksize, marks);
-	}
-	if (t->in == NULL || (t->a.req.op == PACKET_RRQ && t->out == NULL) ||
-	    (t->a.req.op == PACKET_RRQ && marks == NULL &&
-	    t->a.req.mode == PACKET_MODE_NETASCII))
-		{
-		access_errno(&t->a.verdict, "get memory", ENOMEM);
-		return false;
-	}
-	return true;
+	if (t->in != NULL &&
+	    (t->a.req.op == PACKET_WRQ || make_reader(t, packet)))
+		return true;
+	access_errno(&t->a.verdict, "get memory", ENOMEM);
+	return false;
 }
 
 /* ---- the engine's actions --------------------------------------------- */
@@ -337,19 +348,30 @@ send_packet(struct transfer *t, const struct engine_action *act)
 		t->is_refused = true;
 }
 
-static void
-write_data(struct transfer *t, const struct engine_action *act)
+/*
+ * Is there still room?  The disk is asked once a megabyte; what has arrived
+ * is on it already, so it counts as free for the comparison.
+ */
+static bool
+has_room(struct transfer *t)
 {
 	uint64_t bytes = t->engine.counts.bytes, available = UINT64_MAX;
-	int err;
 
 	if (bytes - t->space_checked >= SPACE_CHECK) {
 		t->space_checked = bytes;
 		available = fileio_available(t->a.upload.fd);
+		if (available < UINT64_MAX - bytes)
+			available += bytes;
 	}
-	/* what has arrived is on the disk already, so only new bytes count */
-	if (!access_size(&t->a.verdict, t->a.conf, bytes, available == UINT64_MAX ?
-	    available : available + bytes)) {
+	return access_size(&t->a.verdict, t->a.conf, bytes, available);
+}
+
+static void
+write_data(struct transfer *t, const struct engine_action *act)
+{
+	int err;
+
+	if (!has_room(t)) {
 		give_up(t);
 		return;
 	}
@@ -363,8 +385,13 @@ write_data(struct transfer *t, const struct engine_action *act)
 static void
 store(struct transfer *t)
 {
-	int err = fileio_upload_store(&t->a.upload, t->a.may_replace);
+	int err;
 
+	if (!admission_still(&t->a)) {
+		give_up(t);
+		return;
+	}
+	err = fileio_upload_store(&t->a.upload, t->a.may_replace);
 	if (err == 0) {
 		t->slot->hidden[0] = '\0';
 		engine_on_stored(&t->engine, clock_mono_us());
@@ -404,32 +431,34 @@ perform_all(struct transfer *t)
 
 /* ---- events ----------------------------------------------------------- */
 
+/* Ended by order; the reason is for the log, if it has not ended before. */
 static void
-take_signals(struct transfer *t)
+end_by_order(struct transfer *t, enum outcome outcome, const char *why)
 {
-	int seen = signals_seen;
-	uint64_t now_us = clock_mono_us();
+	if (t->engine.outcome == OUTCOME_NONE)
+		snprintf(t->a.verdict.message, sizeof(t->a.verdict.message),
+		    "%s", why);
+	engine_end(&t->engine, clock_mono_us(), outcome, PACKET_ERR_UNDEFINED,
+	    NULL);
+}
+
+static void
+take_words(struct transfer *t)
+{
+	int heard = words_heard;
 
 	/* they are blocked here: nothing comes between the two lines */
-	signals_seen = 0;
-	if (seen & SEEN_REPEAT)
-		engine_on_repeat(&t->engine, now_us);
-	if (seen & SEEN_REPLACED) {
-		if (t->engine.outcome == OUTCOME_NONE)
-			snprintf(t->a.verdict.message,
-			    sizeof(t->a.verdict.message),
-			    "the client asked anew from the same port");
-		engine_end(&t->engine, now_us, OUTCOME_VANISHED, 0, NULL);
-	}
-	if (seen & SEEN_MAKE_ROOM) {
-		if (t->engine.outcome == OUTCOME_NONE)
-			snprintf(t->a.verdict.message,
-			    sizeof(t->a.verdict.message),
-			    "silent, and gave its place to others");
-		engine_end(&t->engine, now_us, OUTCOME_NOANSWER, 0, NULL);
-	}
-	if (seen & SEEN_SHUTDOWN)
-		engine_end(&t->engine, now_us, OUTCOME_SHUTDOWN,
+	words_heard = 0;
+	if (heard & 1 << TRANSFER_REPEAT)
+		engine_on_repeat(&t->engine, clock_mono_us());
+	if (heard & 1 << TRANSFER_REPLACED)
+		end_by_order(t, OUTCOME_VANISHED,
+		    "the client asked anew from the same port");
+	if ((heard & 1 << TRANSFER_MAKE_ROOM) && !t->engine.heard)
+		end_by_order(t, OUTCOME_NOANSWER,
+		    "silent, and gave its place to others");
+	if (heard & 1 << TRANSFER_SHUTDOWN)
+		engine_end(&t->engine, clock_mono_us(), OUTCOME_SHUTDOWN,
 		    PACKET_ERR_UNDEFINED, "Server is shutting down");
 	perform_all(t);
 }
@@ -496,9 +525,9 @@ run_engine(struct transfer *t)
 		(void)netio_wait(t->a.sock, deadline_us > now_us &&
 		    !t->is_refused ? deadline_us - now_us : 0,
 		    &t->waiting_mask);
-		if (signals_seen != 0)
-			take_signals(t);
 		take_packets(t);
+		if (words_heard != 0)
+			take_words(t);
 		engine_on_timer(&t->engine, clock_mono_us());
 		perform_all(t);
 		publish_progress(t);
@@ -511,7 +540,7 @@ static void
 transfer_setup(struct transfer *t, const struct transfer_order *order,
     struct live_slot *slot)
 {
-	size_t i;
+	int word;
 
 	memset(t, 0, sizeof(*t));
 	t->order = order;
@@ -519,8 +548,8 @@ transfer_setup(struct transfer *t, const struct transfer_order *order,
 	admission_init(&t->a, order, slot);
 	transfer_describe(order, &t->rec);
 	sigprocmask(SIG_BLOCK, NULL, &t->waiting_mask);
-	for (i = 0; i < SIGNAL_BITS; i++)
-		sigdelset(&t->waiting_mask, signal_bits[i].number);
+	for (word = 0; word < TRANSFER_WORDS; word++)
+		sigdelset(&t->waiting_mask, SIGRTMIN + word);
 }
 
 /* Whatever this process does not need is gone before it reads a byte. */

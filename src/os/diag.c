@@ -58,9 +58,7 @@ diag_close(void)
 static bool
 is_wanted(enum diag_level level)
 {
-	return level <= DIAG_WARNING ||
-	    (level == DIAG_NOTICE && diag.verbosity >= 1) ||
-	    diag.verbosity >= 2;
+	return level <= DIAG_WARNING || diag.verbosity >= 1;
 }
 
 void

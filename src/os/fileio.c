@@ -10,6 +10,7 @@
 #include "os/fileio.h"
 
 #define IOV_BATCH	64
+#define FLUSH_EVERY	(4 * 1024 * 1024)
 #define CHUNK		4096	/* file bytes that netascii reads at once */
 
 void
@@ -181,6 +182,24 @@ fileio_upload_begin(struct fileio_upload *u, int dirfd, const char *base,
 	return 0;
 }
 
+void
+fileio_upload_like(struct fileio_upload *u, const struct stat *old)
+{
+	(void)!fchown(u->fd, (uid_t)-1, old->st_gid);
+	(void)fchmod(u->fd, old->st_mode & 0777);
+}
+
+/* The disk begins to write while we receive, so that fsync is short. */
+static void
+start_flush(struct fileio_upload *u)
+{
+	if (u->written - u->flushed < FLUSH_EVERY)
+		return;
+	(void)sync_file_range(u->fd, (off_t)u->flushed,
+	    (off_t)(u->written - u->flushed), SYNC_FILE_RANGE_WRITE);
+	u->flushed = u->written;
+}
+
 static int
 write_fully(struct fileio_upload *u, const uint8_t *buf, size_t len)
 {
@@ -198,6 +217,7 @@ write_fully(struct fileio_upload *u, const uint8_t *buf, size_t len)
 		at += (size_t)n;
 		u->written += (uint64_t)n;
 	}
+	start_flush(u);
 	return 0;
 }
 

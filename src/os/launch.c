@@ -204,6 +204,25 @@ bind_one(struct launch *l, const struct addrinfo *ai, int v6only, char *why,
 	return err;
 }
 
+/* Whether one of our sockets is IPv4 on the same port. */
+static bool
+has_ipv4(const struct launch *l, const struct addrinfo *ai)
+{
+	const struct sockaddr_in6 *in6 = (const void *)ai->ai_addr;
+	struct sockaddr_in in4;
+	socklen_t len;
+	unsigned i;
+
+	for (i = 0; i < l->count; i++) {
+		len = sizeof(in4);
+		if (getsockname(l->fds[i], (void *)&in4, &len) == 0 &&
+		    in4.sin_family == AF_INET &&
+		    in4.sin_port == in6->sin6_port)
+			return true;
+	}
+	return false;
+}
+
 /* Each address of a name; without a host the first that can be bound. */
 static int
 bind_all(struct launch *l, const struct addrinfo *list, bool any_host,
@@ -214,8 +233,9 @@ bind_all(struct launch *l, const struct addrinfo *list, bool any_host,
 
 	for (ai = list; ai != NULL; ai = ai->ai_next) {
 		err = bind_one(l, ai, v6only, why, size);
-		/* -a 0.0.0.0 beside -a [::]: the latter is for IPv6 alone */
-		if (err == -EADDRINUSE && ai->ai_family == AF_INET6 && !v6only)
+		/* -a [::] beside our own -a 0.0.0.0 is for IPv6 alone */
+		if (err == -EADDRINUSE && ai->ai_family == AF_INET6 &&
+		    !v6only && has_ipv4(l, ai))
 			err = bind_one(l, ai, true, why, size);
 		if (any_host ? err == 0 : err != 0)
 			break;

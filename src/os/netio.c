@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -167,11 +168,21 @@ netio_listener_init(struct netio_listener *l, int fd)
 		    sizeof(on));
 	else
 		(void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));
 	learn_traits(l);
 	len = sizeof(peer);
 	l->is_connected = getpeername(fd, &peer.sa, &len) == 0;
 	return 0;
+}
+
+uint32_t
+netio_dropped(const struct netio_listener *l)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(l->fd, SOL_SOCKET, SO_MEMINFO, info, &len) == -1)
+		return 0;
+	return info[SK_MEMINFO_DROPS];
 }
 
 /*
@@ -241,9 +252,6 @@ take_controls(struct netio_origin *o, struct msghdr *msg)
 		    c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&info6, CMSG_DATA(c), sizeof(info6));
 			take_pktinfo6(o, &info6);
-		} else if (c->cmsg_level == SOL_SOCKET &&
-		    c->cmsg_type == SO_RXQ_OVFL) {
-			memcpy(&o->dropped, CMSG_DATA(c), sizeof(o->dropped));
 		}
 	}
 }
@@ -334,8 +342,13 @@ netio_connect(const struct netio_listener *l,
 	int fd, err;
 
 	if (!origin->has_local) {
-		memset(&local, 0, sizeof(local));
-		local.sa.sa_family = origin->peer.sa.sa_family;
+		local = l->local;
+		netio_normalise(&local);
+		if (local.sa.sa_family != origin->peer.sa.sa_family) {
+			memset(&local, 0, sizeof(local));
+			local.sa.sa_family = origin->peer.sa.sa_family;
+		}
+		set_port(&local, 0);
 	}
 	fd = socket(origin->peer.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)

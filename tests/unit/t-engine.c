@@ -306,7 +306,41 @@ window_first_block_lost(void)
 	IS(ack(&r, 90, 4), "5-8", "later it says that 5 is lost: go back");
 	IS(ack(&r, 90, 4), "", "once");
 	IS(ack(&r, 90, 8), "9-12", "and on");
-	IS(ack(&r, 90, 8), "9-12", "another window, another gap");
+	IS(ack(&r, 90, 8), "", "8 came twice, so this may be its second ACK");
+	IS(ack(&r, 90, 12), "13-16", "and on");
+	IS(ack(&r, 90, 12), "13-16", "another window, another gap");
+}
+
+static void
+window_that_came_twice(void)
+{
+	struct rig r;
+	uint16_t i;
+
+	/* atftp acknowledges a window's end for each copy: no chain of copies */
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 4, .size = 512 * 40 });
+	ack(&r, 100, 0);
+	IS(timer(&r, NULL), "1-4", "the timer was hasty");
+	for (i = 4; i < 40; i = (uint16_t)(i + 4)) {
+		ack(&r, 4 * MS, i);
+		IS(ack(&r, i == 4 ? 4 * MS : 0, i), "", "the second ACK");
+	}
+	CU_ASSERT_EQUAL(r.e.counts.retransmits, 4);
+}
+
+static void
+gap_after_the_timer(void)
+{
+	struct rig r;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 4, .size = 512 * 40 });
+	ack(&r, 100, 0);
+	ack(&r, 100, 4);
+	IS(timer(&r, NULL), "5-8", "5 to 8 were lost");
+	IS(ack(&r, 100, 4), "5-8", "5 is lost again, and the client says so");
+	IS(ack(&r, 100, 4), "", "once");
 }
 
 static void
@@ -382,6 +416,7 @@ end_found_while_sending(void)
 	IS(ack(&r, 100, 4), "5-8", "and another");
 	engine_set_end(&r.e, 6, 10);
 	CU_ASSERT_EQUAL(r.e.counts.packets_sent, 1 + 4 + 2);
+	CU_ASSERT_EQUAL(r.e.timed_index, 6);
 	IS(ack(&r, 100, 6), "F", "the last block's ACK ends it");
 	CU_ASSERT_EQUAL(r.e.counts.bytes, 5 * 512 + 10);
 }
@@ -789,6 +824,54 @@ upload(void)
 }
 
 static void
+upload_before_the_proof(void)
+{
+	struct rig r;
+
+	begin(&r, (struct shape){ .op = PACKET_WRQ, .oack = true,
+	    .windowsize = 4 });
+	IS(data(&r, 10, 0, 512), "", "DATA 0 is no answer to an OACK");
+	IS(data(&r, 10, 65535, 512), "", "nor is any block from before");
+	CU_ASSERT_FALSE(r.e.heard);
+}
+
+static void
+upload_gap_is_news(void)
+{
+	struct rig r;
+
+	begin(&r, (struct shape){ .op = PACKET_WRQ, .oack = true,
+	    .windowsize = 4 });
+	IS(data(&r, 10, 2, 512), "a0", "1 was lost: said at once");
+	CU_ASSERT_TRUE(r.e.heard);
+	IS(timer(&r, NULL), "a0", "an ACK now, and not the OACK again");
+}
+
+static void
+dally_is_bounded(void)
+{
+	struct rig r;
+	uint64_t start;
+
+	begin(&r, (struct shape){ .op = PACKET_WRQ, .oack = true,
+	    .timeout_ms = 255000 });
+	data(&r, 10, 1, 0);
+	engine_on_stored(&r.e, r.now);
+	drain(&r);
+	CU_ASSERT_EQUAL(engine_deadline(&r.e), r.now + 30 * S);
+
+	/* a client that never hears us does not hold it for ever */
+	begin(&r, (struct shape){ .op = PACKET_WRQ });
+	data(&r, 10, 1, 0);
+	start = r.now;
+	engine_on_stored(&r.e, r.now);
+	drain(&r);
+	while (engine_deadline(&r.e) > r.now && r.now < start + 60 * S)
+		data(&r, 900 * MS, 1, 0);
+	CU_ASSERT(r.now <= start + 32 * S);
+}
+
+static void
 upload_ends_dallying(void)
 {
 	struct rig r;
@@ -928,6 +1011,8 @@ main(void)
 		{ "windows", window },
 		{ "the first block of a window is lost",
 		    window_first_block_lost },
+		{ "a window that came twice", window_that_came_twice },
+		{ "a gap after the timer", gap_after_the_timer },
 		{ "duplicated ACKs make no DATA",
 		    duplicated_acks_make_no_data },
 		{ "block numbers wrap to 0", wrap },
@@ -960,6 +1045,9 @@ main(void)
 	};
 	CU_TestInfo writing[] = {
 		{ "lock-step", upload },
+		{ "before the address is proved", upload_before_the_proof },
+		{ "a gap is news", upload_gap_is_news },
+		{ "dallying is bounded", dally_is_bounded },
 		{ "the end of dallying", upload_ends_dallying },
 		{ "windows", upload_window },
 		{ "the ACK is repeated slowly", upload_timer },
