@@ -476,6 +476,9 @@ is_repeat(struct children *c, const struct request *r)
 	if (kid == NULL)
 		return false;
 	heard_us = atomic_load(&slot_at(c, slot)->heard_us);
+	/* dead, and only not reaped yet: its port was closed before */
+	if (atomic_load(&slot_at(c, slot)->outcome) == OUTCOME_VANISHED)
+		return false;
 	if (kid->whole_hash == r->whole_hash) {
 		if (heard_us == 0) {
 			transfer_tell(kid->pid, TRANSFER_REPEAT);

@@ -85,7 +85,7 @@ def put(lane, client, size):
 
 
 def check_end(record, op, size):
-    check_equal((record["op"], record["outcome"], record["bytes"], record["mode"]),
+    check_equal(tuple(record.get(key) for key in ("op", "outcome", "bytes", "mode")),
                 (op, "complete", size, "octet"), f"the end record of {record['file']}")
 
 
