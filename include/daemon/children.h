@@ -85,7 +85,10 @@ void children_reap(struct children *c);
  */
 void children_sweep(struct children *c);
 
-/* Tell all of them, or end them for good. */
+/*
+ * Tell all of them, or end them for good; transfers of a dispatcher that
+ * died too.
+ */
 void children_tell_all(struct children *c, enum transfer_word word);
 void children_kill_all(struct children *c);
 

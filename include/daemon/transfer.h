@@ -52,9 +52,9 @@ noreturn void transfer_run(const struct transfer_order *order);
 
 /*
  * transfer_busy - refuse a request for want of room: ERROR 0 and a record
- * `limited`.  Runs in the dispatcher.
+ * `limited` with why in words.  Runs in the dispatcher.
  */
-void transfer_busy(const struct transfer_order *order);
+void transfer_busy(const struct transfer_order *order, const char *why);
 
 /* Write who asked for what into a record, from a request's bytes. */
 void transfer_describe(const struct transfer_order *order,

@@ -5,6 +5,7 @@
 #ifndef OS_APPEND_H
 #define OS_APPEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -26,7 +27,10 @@ int append_open(const char *path);
  */
 int append_write(int fd, const char *line, size_t len);
 
+/* Whether the folder of path is not ours. */
+bool append_is_shared(const char *path);
+
 /* Whether fd is on NFS, where appending is not atomic. */
-int append_is_nfs(int fd);
+bool append_is_nfs(int fd);
 
 #endif

@@ -43,6 +43,7 @@ struct netio_origin {
 	bool has_local;
 	bool to_many;		/* sent to a broadcast or multicast address */
 	unsigned ifindex;	/* 0: not known */
+	uint64_t waited_us;	/* in the socket's queue, as the kernel knows */
 };
 
 /*

@@ -12,12 +12,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * shm_open_table - open or make the table and take its owner lock (byte 0).
  *
  * path       absolute; its last folder is made (0755) if it is missing
  * size       bytes that it shall have at least; it never shrinks
+ * Its pages are allocated: -ENOSPC if there is no room for them.
  * Returns a descriptor, -EBUSY when a living server owns it, or -errno.
  */
 int shm_open_table(const char *path, uint64_t size);
@@ -33,6 +35,9 @@ void *shm_map(int fd, uint64_t offset, size_t len);
 
 /* Lock the byte at offset for this process; 0 or -errno. */
 int shm_lock(int fd, uint64_t offset);
+
+/* The process that holds that byte, as the kernel knows it; 0: none. */
+pid_t shm_lock_owner(int fd, uint64_t offset);
 
 /* Whether a living process other than this one holds that byte. */
 bool shm_is_locked(int fd, uint64_t offset);

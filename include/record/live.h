@@ -54,7 +54,8 @@ struct live_slot {
 	char hidden[LIVE_TEXT_MAX + 260];	/* an upload's hidden file */
 	_Atomic uint64_t size, bytes;
 	_Atomic uint64_t heard_us;	/* monotonic; 0: never */
-	_Atomic uint32_t log_errno;	/* the log could not be written */
+	_Atomic uint32_t log_errno;	/* why the log could not be written */
+	_Atomic uint32_t log_lost;	/* records that it did not take */
 	_Atomic uint32_t outcome;	/* enum outcome, once it has ended */
 };
 

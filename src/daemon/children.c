@@ -20,6 +20,7 @@
 #define LATE_COPY	(1 * US_PER_S)	/* a repeat this soon is no reset */
 #define LATE_REFUSED	(50 * 1000)	/* of a refused one: no client is as fast */
 #define CLAIM_SPAN	(10 * US_PER_S)	/* a claimed slot is locked by then */
+#define FORK_SPAN	(2 * US_PER_S)	/* since a fork failed */
 #define PAST_MAX	1024	/* ended transfers that are remembered */
 
 /* A running transfer; the index is its slot. */
@@ -49,17 +50,18 @@ slot_at(struct children *c, uint32_t slot)
 
 /* Serving goes on without a log; said once, and again when it works. */
 static void
-note_log_result(struct children *c, uint32_t log_errno)
+note_log_result(struct children *c, uint32_t log_errno, uint32_t count)
 {
 	struct translog_record rec;
 	char text[128];
 	uint64_t lost;
 
 	if (log_errno != 0 && log_errno != EBADF) {
-		if (c->log_lost++ == 0)
+		if (c->log_lost == 0)
 			diag_log(DIAG_ERROR, "%s: %s; transfers go on without "
 			    "their records", c->service->conf->log_path,
 			    strerror((int)log_errno));
+		c->log_lost += count;
 		return;
 	}
 	if (c->log_lost == 0)
@@ -140,7 +142,7 @@ record_crash(struct children *c, const struct live_slot *slot,
 	rec.message.buf = (const uint8_t *)message;
 	rec.message.len = strlen(message);
 	err = service_record(c->service, &rec);
-	note_log_result(c, (uint32_t)-err);
+	note_log_result(c, (uint32_t)-err, 1);
 }
 
 static void
@@ -206,8 +208,9 @@ children_sweep(struct children *c)
 }
 
 /*
- * A small file is sent before the copies of its request have all come; they
- * must not start it again.  After an abort or reset they may.
+ * A small file is sent before the copies of its request have all been read;
+ * they must not start it again.  What came after the client's last word is
+ * no copy: tftp-hpa asks for the next file from the same port, at once.
  */
 static void
 remember(struct children *c, uint32_t index)
@@ -216,20 +219,22 @@ remember(struct children *c, uint32_t index)
 	struct live_slot *slot = slot_at(c, index);
 	struct past *p = &c->past[c->past_next];
 
-	switch (atomic_load(&slot->outcome)) {
-	case OUTCOME_VANISHED:
-	case OUTCOME_NONE:
+	uint32_t outcome = atomic_load(&slot->outcome);
+	uint64_t heard_us = atomic_load(&slot->heard_us);
+
+	if (outcome == OUTCOME_VANISHED || outcome == OUTCOME_NONE)
 		return;
-	case OUTCOME_COMPLETE:
-	case OUTCOME_UNCONFIRMED:
-		p->until_us = atomic_load(&slot->heard_us) + LATE_COPY;
-		break;
-	default:
-		p->until_us = clock_mono_us() + LATE_REFUSED;
-	}
+	p->until_us = heard_us != 0 ? heard_us :
+	    clock_mono_us() + LATE_REFUSED;
 	p->peer = kid->peer;
 	p->whole_hash = kid->whole_hash;
 	c->past_next = (c->past_next + 1) % PAST_MAX;
+}
+
+static uint64_t
+arrived_us(const struct request *r)
+{
+	return r->received_us - r->origin.waited_us;
 }
 
 static bool
@@ -239,7 +244,7 @@ is_past(const struct children *c, const struct request *r)
 
 	for (p = c->past; p < c->past + PAST_MAX; p++)
 		if (p->whole_hash == r->whole_hash &&
-		    r->received_us < p->until_us &&
+		    arrived_us(r) < p->until_us &&
 		    netio_equal(&p->peer, &r->origin.peer))
 			return true;
 	return false;
@@ -261,7 +266,8 @@ reap_one(struct children *c, uint32_t index, int status)
 	/* while we slept another dispatcher may have buried it already */
 	if (strcmp(id, c->list[index].id) == 0) {
 		if (atomic_load(&slot->state) == LIVE_ENDED)
-			note_log_result(c, atomic_load(&slot->log_errno));
+			note_log_result(c, atomic_load(&slot->log_errno),
+			    atomic_load(&slot->log_lost));
 		remember(c, index);
 		bury(c, index, message);
 	}
@@ -329,6 +335,7 @@ fill_slot(struct live_slot *slot, const struct transfer_order *order,
 	atomic_store(&slot->bytes, 0);
 	atomic_store(&slot->heard_us, 0);
 	atomic_store(&slot->log_errno, 0);
+	atomic_store(&slot->log_lost, 0);
 	atomic_store(&slot->outcome, OUTCOME_NONE);
 }
 
@@ -429,9 +436,15 @@ void
 children_refuse(struct children *c, const struct request *r)
 {
 	struct transfer_order order;
+	char why[80];
 
 	make_order(c, r, &order);
-	transfer_busy(&order);
+	snprintf(why, sizeof(why), c->fork_failed_us != 0 &&
+	    r->received_us - c->fork_failed_us < FORK_SPAN ?
+	    "no process can be started for it" :
+	    "no room for another transfer (max-transfers %u)",
+	    c->service->conf->max_transfers);
+	transfer_busy(&order, why);
 }
 
 /* ---- copies of requests ---------------------------------------------- */
@@ -471,6 +484,7 @@ is_repeat(struct children *c, const struct request *r)
 	struct child *kid;
 	uint32_t slot = 0;
 	uint64_t heard_us;
+	bool has_ended;
 
 	kid = find_same(c, r, &slot);
 	if (kid == NULL)
@@ -479,26 +493,39 @@ is_repeat(struct children *c, const struct request *r)
 	/* dead, and only not reaped yet: its port was closed before */
 	if (atomic_load(&slot_at(c, slot)->outcome) == OUTCOME_VANISHED)
 		return false;
+	has_ended = atomic_load(&slot_at(c, slot)->state) == LIVE_ENDED;
 	if (kid->whole_hash == r->whole_hash) {
-		if (heard_us == 0) {
+		if (heard_us == 0 && !has_ended) {
 			transfer_tell(kid->pid, TRANSFER_REPEAT);
 			return true;
 		}
-		if (r->received_us < heard_us + LATE_COPY)
+		if (arrived_us(r) < heard_us + (has_ended ? 0 : LATE_COPY))
 			return true;
 	}
 	tell_to_go(c, kid, TRANSFER_REPLACED);
 	return false;
 }
 
+/* A transfer whose dispatcher died: the kernel knows its process. */
+static pid_t
+stranger_at(struct children *c, uint32_t index)
+{
+	if (atomic_load(&slot_at(c, index)->state) == LIVE_FREE)
+		return 0;
+	return shm_lock_owner(c->service->table_fd, live_offset(index));
+}
+
 void
 children_tell_all(struct children *c, enum transfer_word word)
 {
 	uint32_t i;
+	pid_t pid;
 
 	for (i = 0; i < c->service->slots; i++)
 		if (c->list[i].pid != 0)
 			transfer_tell(c->list[i].pid, word);
+		else if ((pid = stranger_at(c, i)) != 0)
+			transfer_tell(pid, word);
 }
 
 /* Stored and acknowledged uploads only dally: nothing is lost by an end. */
@@ -506,10 +533,13 @@ void
 children_kill_all(struct children *c)
 {
 	uint32_t i;
+	pid_t pid;
 
 	for (i = 0; i < c->service->slots; i++)
 		if (c->list[i].pid != 0)
 			(void)kill(c->list[i].pid, SIGKILL);
+		else if ((pid = stranger_at(c, i)) != 0)
+			(void)kill(pid, SIGKILL);
 }
 
 void

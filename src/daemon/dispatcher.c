@@ -34,7 +34,7 @@ struct dispatcher {
 	struct request intake;		/* the datagram being looked at */
 
 	uint64_t last_request_us;
-	bool is_draining;
+	bool is_draining, is_stopping;
 	uint64_t term_at_us, kill_at_us;
 	sigset_t waiting_mask;
 
@@ -251,11 +251,14 @@ obey(struct dispatcher *d, char order)
 		break;
 	case DISPATCHER_TERMINATE:
 		drain(d);
+		d->is_stopping = true;
 		children_end_dallying(&d->children);
+		children_sweep(&d->children);
 		d->term_at_us = now_us + TERM_PATIENCE;
 		break;
 	case DISPATCHER_KILL:
 		drain(d);
+		d->is_stopping = true;
 		d->term_at_us = now_us;
 		break;
 	}
@@ -349,6 +352,9 @@ next_deadline(const struct dispatcher *d)
 	if (d->waiting_count != 0)
 		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
 	at = min_u64(at, d->children.sweep_at_us);
+	/* nobody tells when a stranger ends */
+	if (d->is_stopping && d->children.strangers != 0)
+		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
 	if (may_idle_out(d))
 		at = min_u64(at, d->last_request_us +
 		    d->service->conf->linger_s * US_PER_S);
@@ -359,7 +365,8 @@ static bool
 is_done(const struct dispatcher *d)
 {
 	if (d->is_draining)
-		return d->children.running == 0 && d->waiting_count == 0;
+		return d->children.running == 0 && d->waiting_count == 0 &&
+		    (!d->is_stopping || d->children.strangers == 0);
 	return may_idle_out(d) && clock_mono_us() >= d->last_request_us +
 	    d->service->conf->linger_s * US_PER_S;
 }
@@ -415,6 +422,9 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 		diag_log(DIAG_ERROR, "not serving: %s", why);
 		_exit(DISPATCHER_NO_WALLS);
 	}
+	if (access(".", X_OK) == -1)
+		diag_log(DIAG_WARNING, "%s: the service user may not enter "
+		    "it: %s", s->conf->root, strerror(errno));
 	d->dropped_before = count_dropped(d);
 	if (sweep_first)
 		children_sweep(&d->children);
@@ -426,7 +436,8 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 		children_reap(&d->children);
 		serve_waiting(d);
 		end_stragglers(d);
-		if (clock_mono_us() >= d->children.sweep_at_us)
+		if (clock_mono_us() >= d->children.sweep_at_us ||
+		    (d->is_stopping && d->children.strangers != 0))
 			children_sweep(&d->children);
 	}
 	drain(d);

@@ -292,6 +292,9 @@ renew(struct keeper *k)
 	k->renew_at_us = NEVER;
 	if (k->stops_asked != 0)
 		return;
+	/* syslogd may have been started anew, too */
+	diag_open(k->service->conf->listen == CONF_LISTEN_FOREGROUND,
+	    k->service->conf->verbosity);
 	fd = append_open(k->service->conf->log_path);
 	if (fd < 0) {
 		diag_log(DIAG_ERROR, "%s: %s; tried again in 10 s",

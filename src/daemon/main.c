@@ -187,6 +187,10 @@ open_log(struct service *s)
 		s->log_fd = -1;
 		return;
 	}
+	if (append_is_shared(s->conf->log_path))
+		diag_log(DIAG_WARNING, "%s: the folder is another user's, so "
+		    "a new log cannot be made after a rotation",
+		    s->conf->log_path);
 	if (append_is_nfs(s->log_fd))
 		diag_log(DIAG_WARNING, "%s is on NFS: records of several "
 		    "machines can mix", s->conf->log_path);
@@ -337,12 +341,19 @@ write_pidfile(const char *path)
 static void
 limit_process(void)
 {
-	struct rlimit none = { 0, 0 };
+	struct rlimit none = { 0, 0 }, size;
 	int number;
 
 	/* a parent that ignored SIGCHLD would keep us from reaping */
 	for (number = 1; number < NSIG; number++)
 		(void)signal(number, SIG_DFL);
+	/* whoever reads our messages may go; a limit is told by errno */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if (getrlimit(RLIMIT_FSIZE, &size) == 0) {
+		size.rlim_cur = size.rlim_max;
+		(void)setrlimit(RLIMIT_FSIZE, &size);
+	}
 	/* a core file would hold what others upload */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)umask(022);

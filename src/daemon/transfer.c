@@ -148,8 +148,10 @@ write_record(struct transfer *t)
 {
 	int err = service_record(t->order->service, &t->rec);
 
-	if (err != 0 && t->slot != NULL)
-		atomic_store(&t->slot->log_errno, (uint32_t)-err);
+	if (err == 0 || t->slot == NULL)
+		return;
+	atomic_store(&t->slot->log_errno, (uint32_t)-err);
+	atomic_fetch_add(&t->slot->log_lost, 1);
 }
 
 /* What it cost, and how long it took. */
@@ -163,7 +165,8 @@ add_costs(struct transfer *t)
 	    (int64_t)(clock_mono_us() - t->order->received_us);
 	if (t->first_reply_us != 0)
 		n[TRANSLOG_FIRST_REPLY_US] = (int64_t)t->first_reply_us;
-	if (getrusage(RUSAGE_SELF, &ru) == 0) {
+	/* without a slot this is the dispatcher, whose costs are not these */
+	if (t->slot != NULL && getrusage(RUSAGE_SELF, &ru) == 0) {
 		n[TRANSLOG_CPU_US] = (int64_t)(ru.ru_utime.tv_sec +
 		    ru.ru_stime.tv_sec) * 1000000 + ru.ru_utime.tv_usec +
 		    ru.ru_stime.tv_usec;
@@ -203,6 +206,8 @@ add_counts(struct transfer *t)
 		return;
 	n[TRANSLOG_ERROR_CODE] = e->error_code;
 	strcpy(t->rec.error_by, e->error_by_client ? "client" : "server");
+	if (e->error_text_len == 0)
+		return;
 	t->rec.message.buf = e->error_text;
 	t->rec.message.len = e->error_text_len;
 }
@@ -595,15 +600,14 @@ transfer_run(const struct transfer_order *order)
 }
 
 void
-transfer_busy(const struct transfer_order *order)
+transfer_busy(const struct transfer_order *order, const char *why)
 {
 	struct transfer t;
 
 	transfer_setup(&t, order, NULL);
 	(void)admission_connect(&t.a);
 	access_refuse(&t.a.verdict, OUTCOME_LIMITED, PACKET_ERR_UNDEFINED,
-	    "no room for another transfer (max-transfers %u)",
-	    order->service->conf->max_transfers);
+	    "%s", why);
 	t.a.verdict.text = "Server busy";
 	describe(&t);
 	refuse(&t);

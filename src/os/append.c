@@ -11,19 +11,28 @@
 
 #define NFS_MAGIC 0x6969
 
-static void
-make_folder(const char *path)
+/* The folder that path is in; false if there is none to be made. */
+static bool
+folder_of(const char *path, char dir[static PATH_MAX])
 {
-	char dir[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 	size_t len = slash == NULL ? 0 : (size_t)(slash - path);
 
-	if (len == 0 || len >= sizeof(dir))
-		return;
+	if (len == 0 || len >= PATH_MAX)
+		return false;
 	memcpy(dir, path, len);
 	dir[len] = '\0';
-	/* the open that follows tells whatever went wrong here */
-	(void)mkdir(dir, 0755);
+	return true;
+}
+
+bool
+append_is_shared(const char *path)
+{
+	char dir[PATH_MAX];
+	struct stat st;
+
+	return folder_of(path, dir) && stat(dir, &st) == 0 &&
+	    st.st_uid != geteuid();
 }
 
 /* A log that we made ourselves: readable for the administrators' group. */
@@ -60,10 +69,13 @@ open_or_make(const char *path)
 int
 append_open(const char *path)
 {
+	char dir[PATH_MAX];
 	struct stat st;
 	int fd, tries;
 
-	make_folder(path);
+	/* the open that follows tells whatever goes wrong here */
+	if (folder_of(path, dir))
+		(void)mkdir(dir, 0755);
 	/* logrotate may move the file between our two opens */
 	for (tries = 0; tries < 3; tries++) {
 		fd = open_or_make(path);
@@ -89,7 +101,7 @@ append_write(int fd, const char *line, size_t len)
 	return (size_t)n == len ? 0 : -ENOSPC;
 }
 
-int
+bool
 append_is_nfs(int fd)
 {
 	struct statfs fs;

@@ -1,4 +1,4 @@
-#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +61,15 @@ is_wanted(enum diag_level level)
 	return level <= DIAG_WARNING || diag.verbosity >= 1;
 }
 
+/* A pipe that nobody empties must not stop the server. */
+static bool
+can_write(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT);
+}
+
 void
 diag_log(enum diag_level level, const char *fmt, ...)
 {
@@ -81,7 +90,7 @@ diag_log(enum diag_level level, const char *fmt, ...)
 		len = snprintf(line, sizeof(line), "<%d>tftpd[%ld]: %s",
 		    FACILITY_DAEMON | (int)level, (long)getpid(), text);
 		(void)!send(diag.syslog_fd, line, (size_t)len, MSG_NOSIGNAL);
-	} else if (diag.to_stderr) {
+	} else if (diag.to_stderr && can_write(STDERR_FILENO)) {
 		len = snprintf(line, sizeof(line), "tftpd: %s\n", text);
 		(void)!write(STDERR_FILENO, line, (size_t)len);
 	}

@@ -150,8 +150,9 @@ launch_close_others(const struct launch *l)
 
 /* Split "[ADDR]:PORT" and its shorter forms in place. */
 static void
-split_address(char *text, char **host, char **port)
+split_address(char *text, const char **host, const char **port)
 {
+	static const char bad_port[] = "-";
 	char *colon, *end;
 
 	*host = text;
@@ -159,8 +160,10 @@ split_address(char *text, char **host, char **port)
 	if (text[0] == '[' && (end = strchr(text, ']')) != NULL) {
 		*host = text + 1;
 		*end = '\0';
-		if (end[1] != '\0')
-			*port = end[1] == ':' ? end + 2 : end + 1;
+		if (end[1] == ':')
+			*port = end + 2;
+		else if (end[1] != '\0')
+			*port = bad_port;
 		return;
 	}
 	colon = strchr(text, ':');
@@ -253,7 +256,8 @@ launch_bind(struct launch *l, const char *address, int family, char *why,
 		.ai_flags = AI_PASSIVE,
 	};
 	struct addrinfo *list = NULL;
-	char text[256], *host = NULL, *port = NULL;
+	const char *host = NULL, *port = NULL;
+	char text[256];
 	bool any_host;
 	int err;
 

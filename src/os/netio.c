@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/netio.h"
 
 #define RECEIVE_BUFFER	(4 * 1024 * 1024)
+#define AGE_MAX_US	(60 * 1000000LL)
 #define V4_OVERHEAD	32	/* IPv4, UDP and TFTP headers */
 #define V6_OVERHEAD	52
 #define BLKSIZE_LEAST	512	/* below this the MTU is no help */
@@ -168,6 +170,7 @@ netio_listener_init(struct netio_listener *l, int fd)
 		    sizeof(on));
 	else
 		(void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	learn_traits(l);
 	len = sizeof(peer);
 	l->is_connected = getpeername(fd, &peer.sa, &len) == 0;
@@ -236,11 +239,25 @@ take_pktinfo6(struct netio_origin *o, const struct in6_pktinfo *info)
 		o->to_many = is_broadcast(&o->local);
 }
 
+/* How long ago that was; 0 if the clock was set meanwhile. */
+static uint64_t
+age_us(const struct timespec *stamp)
+{
+	struct timespec now;
+	int64_t age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = (int64_t)(now.tv_sec - stamp->tv_sec) * 1000000 +
+	    (now.tv_nsec - stamp->tv_nsec) / 1000;
+	return age < 0 || age > AGE_MAX_US ? 0 : (uint64_t)age;
+}
+
 static void
 take_controls(struct netio_origin *o, struct msghdr *msg)
 {
 	struct in_pktinfo info4;
 	struct in6_pktinfo info6;
+	struct timespec stamp;
 	struct cmsghdr *c;
 
 	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
@@ -252,6 +269,10 @@ take_controls(struct netio_origin *o, struct msghdr *msg)
 		    c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&info6, CMSG_DATA(c), sizeof(info6));
 			take_pktinfo6(o, &info6);
+		} else if (c->cmsg_level == SOL_SOCKET &&
+		    c->cmsg_type == SO_TIMESTAMPNS) {
+			memcpy(&stamp, CMSG_DATA(c), sizeof(stamp));
+			o->waited_us = age_us(&stamp);
 		}
 	}
 }

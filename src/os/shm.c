@@ -29,12 +29,20 @@ shm_lock(int fd, uint64_t offset)
 	return fcntl(fd, F_SETLK, &fl) == -1 ? -errno : 0;
 }
 
-bool
-shm_is_locked(int fd, uint64_t offset)
+pid_t
+shm_lock_owner(int fd, uint64_t offset)
 {
 	struct flock fl = one_byte(offset);
 
-	return fcntl(fd, F_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
+	if (fcntl(fd, F_GETLK, &fl) == -1 || fl.l_type == F_UNLCK)
+		return 0;
+	return fl.l_pid;
+}
+
+bool
+shm_is_locked(int fd, uint64_t offset)
+{
+	return shm_lock_owner(fd, offset) != 0;
 }
 
 uint64_t
@@ -57,9 +65,10 @@ claim(int fd, uint64_t size)
 		return -EINVAL;
 	if (shm_lock(fd, 0) != 0)
 		return -EBUSY;
-	if ((uint64_t)st.st_size < size && ftruncate(fd, (off_t)size) == -1)
-		return -errno;
-	return 0;
+	/* a hole that cannot be filled later would be a SIGBUS */
+	if ((uint64_t)st.st_size > size)
+		size = (uint64_t)st.st_size;
+	return -posix_fallocate(fd, 0, (off_t)size);
 }
 
 int
