@@ -269,16 +269,21 @@ static void
 test_slot_locks(void)
 {
 	struct other o;
+	struct stat st;
 
 	table = shm_open_table(path, 6 * PAGE);
 	other_start(&o, lock_two, NULL);
 	T_OK(shm_is_locked(table, 2 * PAGE), "seen by another process");
 	T_OK(shm_is_locked(table, 4 * PAGE), "both of them");
 	T_OK(!shm_is_locked(table, 3 * PAGE), "not the slot between");
+	T_OK(shm_lock_owner(table, 2 * PAGE) == o.pid &&
+	    shm_lock_owner(table, 3 * PAGE) == 0, "the kernel knows whose");
 	T_OK(!shm_is_locked(table, 2 * PAGE - 1) &&
 	    !shm_is_locked(table, 2 * PAGE + 1), "one byte, no more");
 	t_in_child(in_second_locker, NULL, "a second one");
 	T_OK(!shm_is_locked(table, 3 * PAGE), "which is gone with its lock");
+	T_OK(fstat(table, &st) == 0 && st.st_blocks * 512 >= 6 * PAGE,
+	    "no hole that a full disk could not fill");
 	other_kill(&o);
 	T_OK(!shm_is_locked(table, 2 * PAGE) &&
 	    !shm_is_locked(table, 4 * PAGE), "kill -9 frees both");
