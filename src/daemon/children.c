@@ -218,7 +218,6 @@ remember(struct children *c, uint32_t index)
 	const struct child *kid = &c->list[index];
 	struct live_slot *slot = slot_at(c, index);
 	struct past *p = &c->past[c->past_next];
-
 	uint32_t outcome = atomic_load(&slot->outcome);
 	uint64_t heard_us = atomic_load(&slot->heard_us);
 
@@ -495,8 +494,9 @@ is_repeat(struct children *c, const struct request *r)
 		return false;
 	has_ended = atomic_load(&slot_at(c, slot)->state) == LIVE_ENDED;
 	if (kid->whole_hash == r->whole_hash) {
-		if (heard_us == 0 && !has_ended) {
-			transfer_tell(kid->pid, TRANSFER_REPEAT);
+		if (heard_us == 0) {
+			if (!has_ended)
+				transfer_tell(kid->pid, TRANSFER_REPEAT);
 			return true;
 		}
 		if (arrived_us(r) < heard_us + (has_ended ? 0 : LATE_COPY))
@@ -528,7 +528,6 @@ children_tell_all(struct children *c, enum transfer_word word)
 			transfer_tell(pid, word);
 }
 
-/* Stored and acknowledged uploads only dally: nothing is lost by an end. */
 void
 children_kill_all(struct children *c)
 {
