@@ -37,6 +37,7 @@ import test_install
 import test_lifecycle
 import test_names
 import test_options
+import test_orders
 import test_recovery
 import test_requests
 import test_silence
@@ -70,6 +71,7 @@ GROUPS = (
     Group("clients-activate-fds", test_clients, "activate-fds"),
     Group("clients-foreground", test_clients, "foreground"),
     Group("recovery", test_recovery),
+    Group("orders", test_orders),
     Group("options", test_options),
     Group("truth", test_truth),
     Group("requests", test_requests),
