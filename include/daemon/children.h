@@ -85,6 +85,9 @@ void children_reap(struct children *c);
  */
 void children_sweep(struct children *c);
 
+/* Try to say in the log how many records it could not take. */
+void children_tell_lost(struct children *c);
+
 /*
  * Tell all of them, or end them for good; transfers of a dispatcher that
  * died too.

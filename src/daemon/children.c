@@ -48,14 +48,28 @@ slot_at(struct children *c, uint32_t slot)
 
 /* ---- the log's state and ids ------------------------------------------ */
 
+/* Try to say in the log how many records it misses. */
+void
+children_tell_lost(struct children *c)
+{
+	struct translog_record rec;
+	char text[128];
+
+	if (c->log_lost == 0)
+		return;
+	translog_clear(&rec);
+	snprintf(text, sizeof(text), "the log could not be written: about "
+	    "%llu records are missing here", (unsigned long long)c->log_lost);
+	if (service_notice(c->service, &rec, text) != 0)
+		return;
+	c->log_lost = 0;
+	diag_log(DIAG_NOTICE, "%s: written again", c->service->conf->log_path);
+}
+
 /* Serving goes on without a log; said once, and again when it works. */
 static void
 note_log_result(struct children *c, uint32_t log_errno, uint32_t count)
 {
-	struct translog_record rec;
-	char text[128];
-	uint64_t lost;
-
 	if (log_errno != 0 && log_errno != EBADF) {
 		if (c->log_lost == 0)
 			diag_log(DIAG_ERROR, "%s: %s; transfers go on without "
@@ -64,15 +78,7 @@ note_log_result(struct children *c, uint32_t log_errno, uint32_t count)
 		c->log_lost += count;
 		return;
 	}
-	if (c->log_lost == 0)
-		return;
-	lost = c->log_lost;
-	c->log_lost = 0;
-	translog_clear(&rec);
-	snprintf(text, sizeof(text), "the log could not be written: about "
-	    "%llu records are missing here", (unsigned long long)lost);
-	(void)service_notice(c->service, &rec, text);
-	diag_log(DIAG_NOTICE, "%s: written again", c->service->conf->log_path);
+	children_tell_lost(c);
 }
 
 /* Ids that nobody can guess from the ones before, without a system call. */

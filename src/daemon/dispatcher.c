@@ -441,6 +441,7 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 			children_sweep(&d->children);
 	}
 	drain(d);
+	children_tell_lost(&d->children);
 	notice(d, "dispatcher stopped", true);
 #ifdef INSTRUMENTED
 	children_free(&d->children);

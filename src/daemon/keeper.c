@@ -157,21 +157,29 @@ give_up(struct keeper *k, int status)
 	k->must_exit = true;
 }
 
+/* A dispatcher that was not told to stop: one that reads, else any. */
+static struct generation *
+find_reader(struct keeper *k)
+{
+	struct generation *found = NULL, *g;
+
+	for (g = k->gens; g < k->gens + GENERATIONS; g++)
+		if (g->pid != 0 && !g->is_draining &&
+		    (found == NULL || g->is_ready))
+			found = g;
+	return found;
+}
+
 /* A new dispatcher cannot serve: the one before it goes on, if it reads. */
 static bool
 fall_back(struct keeper *k)
 {
-	int i;
-
-	for (i = 0; i < GENERATIONS; i++)
-		if (k->gens[i].pid != 0 && k->gens[i].is_ready &&
-		    !k->gens[i].is_draining) {
-			k->newest = &k->gens[i];
-			k->renew_at_us = clock_mono_us() + RENEW_RETRY;
-			diag_log(DIAG_ERROR, "the old dispatcher goes on");
-			return true;
-		}
-	return false;
+	k->newest = find_reader(k);
+	if (k->newest == NULL)
+		return false;
+	k->renew_at_us = clock_mono_us() + RENEW_RETRY;
+	diag_log(DIAG_ERROR, "the old dispatcher goes on");
+	return true;
 }
 
 /* A dispatcher that was reading died: another one takes over. */
@@ -212,14 +220,17 @@ on_dispatcher_end(struct keeper *k, struct generation *g, int status)
 			diag_log(DIAG_ERROR, "a dispatcher died");
 		return;
 	}
-	if (was_newest && fall_back(k))
+	if (!was_newest) {
+		if (k->newest != NULL)
+			tell(k->newest, DISPATCHER_SWEEP);
+		return;
+	}
+	if (fall_back(k))
 		return;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == DISPATCHER_NO_WALLS)
 		give_up(k, DISPATCHER_NO_WALLS);
-	else if (was_newest)
+	else
 		replace(k, status);
-	else if (k->newest != NULL)
-		tell(k->newest, DISPATCHER_SWEEP);
 }
 
 static void

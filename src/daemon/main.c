@@ -389,11 +389,11 @@ serve(struct service *s, const struct conf *c, int ready)
 	bool alone = c->listen != CONF_LISTEN_NO;
 	int status;
 
+	if (c->pidfile != NULL && alone)
+		write_pidfile(c->pidfile);
 	if (ready != -1)
 		leave_terminal(ready);
 	diag_open(c->listen == CONF_LISTEN_FOREGROUND, c->verbosity);
-	if (c->pidfile != NULL && alone)
-		write_pidfile(c->pidfile);
 	status = keeper_run(s);
 	if (c->pidfile != NULL && alone)
 		(void)unlink(c->pidfile);

@@ -320,7 +320,7 @@ def hung_up_often(lane):
     try:
         for _ in range(40):
             kill(server.process.pid, signal.SIGHUP)
-            time.sleep(0.0003)          # signals that come together are one
+            time.sleep(0.0003)          # not to wait for anything: signals that come together are one
         until(lambda: server.dispatchers() in ([old], []), 5 * lane.slowness, "the new ones are gone")
         check(server.is_running(), f"the server ended with status {server.process.returncode}")
     finally:
@@ -568,9 +568,11 @@ TESTS = (
     ("without a free port a client hears 'Server busy'", one_port_for_all, True),
     ("a rotation under a running transfer loses and doubles nothing", rotated_while_running, True),
     ("without its directory the old dispatcher serves on", served_directory_moved, True),
+    ("several orders without the directory end nothing either", hung_up_often, True),
     ("a dispatcher that slept ends no transfer of its successors", slept_through, True),
     ("-l returns when it serves, and holds no terminal", background, True),
     ("a port that is half taken is an error", port_of_another, True),
     ("a full disk under the log costs records, and says so", log_without_room, True),
+    ("what a full disk cost is told when there is room, not before", notice_without_room, True),
     ("-B mtu-N stays between 8 and what was asked", more_than_the_mtu_has, False),
 )
