@@ -4,6 +4,7 @@ The keeper alone takes signals from outside; what it orders - a new dispatcher,
 a new log, room for others - must cost no transfer and no record.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -412,6 +413,51 @@ def background(lane):
             kill(member, signal.SIGKILL)
 
 
+def orphans_hear_of_the_end(lane):
+    """A transfer whose dispatcher was killed cannot be told by it; a second SIGTERM ends
+    it all the same, and its record says why."""
+    server = lane.serve(fresh=True)
+    peer = running_read(lane, "orphaned")
+    old = server.dispatcher()
+    os.kill(old, signal.SIGKILL)
+    until(lambda: [pid for pid in server.dispatchers() if pid != old and is_serving(lane, pid)],
+          5 * lane.slowness, "a new dispatcher")
+    os.kill(server.process.pid, signal.SIGTERM)
+    until(lambda: not listening(), 5 * lane.slowness, "nobody listens")
+    check(server.is_running(), "it did not wait for the transfer")
+    os.kill(server.process.pid, signal.SIGTERM)
+    record = lane.log.wait_end(5 * lane.slowness, **of_peer(peer))
+    check_equal(record["outcome"], "shutdown", "outcome of the orphan")
+    until(lambda: not server.is_running(), 5 * lane.slowness, "the server has ended")
+    check_equal(server.process.wait(), 0, "exit status")
+
+
+def deaf_reader(lane):
+    """tftpd -L -v | head -1: whoever reads the messages goes, or stops reading; the
+    server goes on."""
+    lane.stop_server()
+    lane.file("unheard", b"served")
+    for closes in (True, False):
+        pipe = os.pipe()
+        server = subprocess.Popen([str(lane.tftpd), "-L", "-v", "-a", "127.0.0.1:69", "-s", str(lane.root)],
+                                  stdin=subprocess.DEVNULL, stderr=pipe[1], env=lane.environment())
+        try:
+            os.close(pipe[1])
+            until(listening, 5 * lane.slowness, "it listens")
+            if closes:
+                os.close(pipe[0])
+            else:                           # 200 lines of 40 bytes do not fit into it
+                fcntl.fcntl(pipe[0], fcntl.F_SETPIPE_SZ, 4096)
+            for _ in range(20 if closes else 200):
+                check_equal(lane.peer().get("unheard"), b"served", "the read")
+            check(server.poll() is None, f"the server ended with status {server.returncode}")
+        finally:
+            server.terminate()
+            server.wait(10 * lane.slowness)
+            if not closes:
+                os.close(pipe[0])
+
+
 def port_of_another(lane):
     """On IPv6 alone it would look well, and serve no IPv4 client."""
     lane.stop_server()
@@ -570,6 +616,8 @@ TESTS = (
     ("without its directory the old dispatcher serves on", served_directory_moved, True),
     ("several orders without the directory end nothing either", hung_up_often, True),
     ("a dispatcher that slept ends no transfer of its successors", slept_through, True),
+    ("a second SIGTERM ends an orphan too", orphans_hear_of_the_end, True),
+    ("messages that nobody reads hold nothing up", deaf_reader, True),
     ("-l returns when it serves, and holds no terminal", background, True),
     ("a port that is half taken is an error", port_of_another, True),
     ("a full disk under the log costs records, and says so", log_without_room, True),
