@@ -401,6 +401,16 @@ wait_for_events(struct dispatcher *d)
 		take_orders(d);
 }
 
+static void
+dispatcher_free(struct dispatcher *d)
+{
+	if (d == NULL)
+		return;
+	children_free(&d->children);
+	free(d->waiting);
+	free(d);
+}
+
 noreturn void
 dispatcher_run(struct service *s, int control, bool sweep_first)
 {
@@ -420,6 +430,7 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 	}
 	if (err != 0) {
 		diag_log(DIAG_ERROR, "not serving: %s", why);
+		dispatcher_free(d);
 		_exit(DISPATCHER_NO_WALLS);
 	}
 	if (access(".", X_OK) == -1)
@@ -444,9 +455,7 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 	children_tell_lost(&d->children);
 	notice(d, "dispatcher stopped", true);
 #ifdef INSTRUMENTED
-	children_free(&d->children);
-	free(d->waiting);
-	free(d);
+	dispatcher_free(d);
 	exit(DISPATCHER_IDLE);
 #else
 	_exit(DISPATCHER_IDLE);
