@@ -132,8 +132,7 @@ void translog_put_ts(uint64_t ts_us, char out[static TRANSLOG_TS_LEN + 1]);
 /* The reverse, strict; false when text is not of that form. */
 bool translog_get_ts(const char *text, size_t len, uint64_t *ts_us);
 
-/* "start", "transfer", "notice"; "read", "write" or "". */
-const char *translog_event_name(enum translog_event event);
+/* "read", "write" or "". */
 const char *translog_op_name(enum translog_op op);
 
 #endif

@@ -56,15 +56,13 @@ hash_bytes(uint64_t hash, const uint8_t *buf, size_t len)
 }
 
 static void
-identify(struct request *r)
+identify(struct request *r, const struct packet_request *req)
 {
 	const uint64_t basis = 0xcbf29ce484222325ULL;
-	struct packet_request req;
 
-	(void)packet_decode_request(r->buf, r->len, &req);
 	r->whole_hash = hash_bytes(basis, r->buf, r->len);
-	r->name_hash = hash_bytes(basis + (uint64_t)req.op, req.name.buf,
-	    req.name.len);
+	r->name_hash = hash_bytes(basis + (uint64_t)req->op, req->name.buf,
+	    req->name.len);
 }
 
 /* ---- records ---------------------------------------------------------- */
@@ -143,10 +141,6 @@ is_refused_port(uint16_t port)
 static bool
 may_answer(const struct request *r)
 {
-	struct packet_request req;
-
-	if (packet_decode_request(r->buf, r->len, &req) == PACKET_NOT_REQUEST)
-		return false;
 	return !r->origin.to_many && netio_is_client(&r->origin.peer) &&
 	    !is_refused_port(netio_port(&r->origin.peer));
 }
@@ -167,19 +161,18 @@ is_waiting(const struct dispatcher *d, const struct request *r)
 }
 
 static void
-take_request(struct dispatcher *d, const struct request *r)
+take_request(struct dispatcher *d, const struct request *r,
+    const struct packet_request *req)
 {
 	char client[NETIO_TEXT_MAX];
-	struct packet_request req;
 
 	d->last_request_us = r->received_us;
 	d->requests++;
-	(void)packet_decode_request(r->buf, r->len, &req);
 	netio_text(&r->origin.peer, client);
 	diag_log(DIAG_NOTICE, "%s from %s filename %.*s",
-	    req.op == PACKET_WRQ ? "WRQ" : "RRQ", client,
-	    (int)(req.name.len < 256 ? req.name.len : 256),
-	    (const char *)req.name.buf);
+	    req->op == PACKET_WRQ ? "WRQ" : "RRQ", client,
+	    (int)(req->name.len < 256 ? req->name.len : 256),
+	    (const char *)req->name.buf);
 	if (is_waiting(d, r) || children_has(&d->children, r)) {
 		d->repeats++;
 		return;
@@ -193,6 +186,7 @@ static void
 take_datagrams(struct dispatcher *d, unsigned index)
 {
 	struct request *r = &d->intake;
+	struct packet_request req;
 	ssize_t n;
 	int i;
 
@@ -204,12 +198,13 @@ take_datagrams(struct dispatcher *d, unsigned index)
 			return;
 		r->len = (size_t)n;
 		r->received_us = clock_mono_us();
-		if (!may_answer(r)) {
+		if (packet_decode_request(r->buf, r->len, &req) ==
+		    PACKET_NOT_REQUEST || !may_answer(r)) {
 			d->ignored++;
 			continue;
 		}
-		identify(r);
-		take_request(d, r);
+		identify(r, &req);
+		take_request(d, r, &req);
 	}
 }
 

@@ -91,12 +91,6 @@ static const char *const op_names[] = {
 };
 
 const char *
-translog_event_name(enum translog_event event)
-{
-	return event_names[event];
-}
-
-const char *
 translog_op_name(enum translog_op op)
 {
 	return op_names[op];
