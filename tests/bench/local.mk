@@ -1,0 +1,1 @@
+# make bench: speed beside the peers and beside a bare socket.

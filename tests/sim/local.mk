@@ -1,0 +1,1 @@
+# make sim: the engine against a simulated world.
