@@ -23,6 +23,7 @@
 
 #include "core/options.h"
 #include "core/outcome.h"
+#include "core/pace.h"
 #include "core/packet.h"
 
 #define ENGINE_NEVER		UINT64_MAX	/* no timer is armed */
@@ -41,9 +42,9 @@ struct engine_setup {
 
 enum engine_action_kind {
 	/*
-	 * Send DATA with index [first, first + count).  The caller has the
-	 * bytes; where the file turns out to end earlier, it calls
-	 * engine_set_end() and sends what there is.
+	 * Send DATA with index [first, first + count): a window, or a burst
+	 * of it.  The caller has the bytes; where the file turns out to end
+	 * earlier, it calls engine_set_end() and sends what there is.
 	 */
 	ENGINE_SEND_BLOCKS,
 	ENGINE_SEND_PACKET,	/* send pkt[0..pkt_len): ACK, OACK or ERROR */
@@ -99,15 +100,21 @@ struct engine {
 	enum outcome outcome;
 	bool heard;		/* the peer has answered: its address is real */
 
-	/* RRQ: acked < next <= sent + 1; sent <= last */
+	/* RRQ: acked < next <= sent + 1; next <= window_end + 1; sent <= last */
 	uint64_t acked;		/* all up to here have arrived; 0: none */
 	uint64_t next;		/* the first not sent since the last turn-back */
+	uint64_t window_end;	/* what may be sent before an ACK comes */
 	uint64_t sent;		/* the highest ever sent */
 	uint64_t last;		/* the file's last, or ENGINE_UNKNOWN */
 	size_t last_len;	/* its bytes, 0..blksize - 1 */
 	uint64_t turned_at;	/* acked at the last turn-back + 1; 0: none */
+	uint64_t turned_us;	/* when an equal ACK made us; 0: none did */
+	uint32_t copied_acks;	/* equal ACKs that told of no loss */
+	uint32_t excused_acks;	/* equal ACKs that are still to be expected */
 	uint64_t resent_from, resent_to;	/* sent more than once; 0: none */
 	uint64_t window_us;	/* when the running window was sent */
+	uint64_t burst_us;	/* when its last burst was */
+	struct pace pace;
 
 	/* WRQ: expected = 1 + the highest index received in order */
 	uint64_t expected;
@@ -129,6 +136,7 @@ struct engine {
 	uint64_t srtt_us, rttvar_us, min_rtt_us, rto_us;
 	uint64_t timed_index;	/* its ACK gives a sample; 0: none does */
 	uint64_t timed_us;
+	uint64_t fresh_index;	/* the window's first that was not sent before */
 
 	struct engine_counts counts;
 
@@ -200,6 +208,12 @@ void engine_end(struct engine *e, uint64_t now_us, enum outcome outcome,
  * May be called while ENGINE_SEND_BLOCKS is being performed.
  */
 void engine_set_end(struct engine *e, uint64_t last, size_t last_len);
+
+/*
+ * engine_expects - how many blocks from e->next on will be sent next, if
+ * nothing is lost: so many can be read while the ACK travels.
+ */
+uint32_t engine_expects(const struct engine *e);
 
 /* Take the next action; false: none is left, wait for an event. */
 bool engine_next(struct engine *e, struct engine_action *act);

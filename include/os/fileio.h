@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "core/netascii.h"
 #include "core/pathname.h"
@@ -91,6 +92,13 @@ void fileio_upload_like(struct fileio_upload *u, const struct stat *old);
 /* Append; 0 or -errno (-ENOSPC for a short write). */
 int fileio_upload_write(struct fileio_upload *u, const uint8_t *buf,
     size_t len);
+
+/*
+ * fileio_upload_writev - append several pieces, in one call if it can be.
+ * iov is used up.  As fileio_upload_write().
+ */
+int fileio_upload_writev(struct fileio_upload *u, struct iovec *iov,
+    int iovcnt);
 
 /*
  * fileio_upload_store - make it durable and give it its name.

@@ -10,7 +10,6 @@
 
 #include <net/if.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -97,25 +96,10 @@ uint16_t netio_local_port(int fd);
 int netio_send(int fd, const uint8_t *buf, size_t len);
 
 /*
- * netio_send_blocks - DATA packets that stand one after the other.
- *
- * segment    bytes of each packet; the last may be shorter
- * len        bytes in all
- * Returns as netio_send().
+ * netio_wait - until fd can be read, a signal comes, or wait_us have passed.
+ * Returns 1 readable, 0 time, -EINTR signal.
  */
-int netio_send_blocks(int fd, const uint8_t *buf, size_t segment, size_t len);
-
-/*
- * netio_recv - a datagram on a transfer's socket, without waiting.
- * Returns its length, -EAGAIN, -ECONNREFUSED or -errno.
- */
-ssize_t netio_recv(int fd, uint8_t *buf, size_t size);
-
-/*
- * netio_wait - until fd can be read, a signal comes that mask lets through,
- * or wait_us have passed.  Returns 1 readable, 0 time, -EINTR signal.
- */
-int netio_wait(int fd, uint64_t wait_us, const sigset_t *mask);
+int netio_wait(int fd, uint64_t wait_us);
 
 /* Address and port equal. */
 bool netio_equal(const union netio_addr *a, const union netio_addr *b);

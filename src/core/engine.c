@@ -26,12 +26,15 @@
  * An ACK that tells nothing new never makes DATA in lock-step (the
  * Sorcerer's Apprentice, RFC 1123 section 4.2.3.1).  In a window it is also
  * how a client says that the window's first block is lost, so it makes us go
- * back, but only once for each block (turned_at), and not when it comes
- * sooner than any answer to the running window could (half the shortest
- * round trip): then it is a copy of the ACK before.  Nor does it count when
- * the block that it acknowledges was sent twice: atftp acknowledges the end
- * of a window for each copy, and each of those ACKs would make a copy of the
- * next window, to the end of the file.
+ * back, but only once for each block (turned_at), and not when it is likely
+ * to be a copy of the ACK before (is_copied_ack): when it comes sooner than
+ * any answer to the running window could, or when the block that it
+ * acknowledges was sent twice.  atftp acknowledges the end of a window for
+ * each copy, and each of those ACKs would make a copy of the next window, to
+ * the end of the file.  EDK2 acknowledges every block that it did not expect,
+ * copies too: see move_window().
+ *
+ * A window may go out in bursts with pauses between them: src/core/pace.c.
  *
  * Writing (WRQ): the client sends, we acknowledge the last in-order block
  * at the end of each window, once at a gap, and again when the timer fires.
@@ -78,12 +81,13 @@
 #define REPEAT_SPACING_US	(50 * US_PER_MS)
 #define FIRST_REPLIES		3	/* by the timer, to a silent peer */
 #define SILENT_TIMEOUTS		5	/* of the client's own, at least */
+#define COPIED_ACKS		3	/* seen so many, no equal ACK is believed */
 
 /*
  * What each block of a window adds to the timer while no window was timed:
  * the OACK's round trip says nothing of how long 64 blocks take on 10 Mbit/s.
  */
-#define UNTIMED_BLOCK_US	(1 * US_PER_MS)
+#define UNTIMED_BLOCK_US	250ULL
 
 static uint64_t
 min_u64(uint64_t a, uint64_t b)
@@ -255,6 +259,16 @@ engine_deadline(const struct engine *e)
 	return e->deadline_us;
 }
 
+uint32_t
+engine_expects(const struct engine *e)
+{
+	uint64_t count = e->granted.windowsize;
+
+	if (e->next <= e->window_end)
+		count = e->window_end - e->next + 1;
+	return (uint32_t)count;
+}
+
 /* ---- reading ---------------------------------------------------------- */
 
 static void
@@ -275,44 +289,90 @@ was_resent(const struct engine *e)
 }
 
 /*
- * Send from acked + 1 to the end of the window or file.  A range that was
- * never sent is timed by the ACK of its last block.
+ * The last block of a burst is timed, if it was not sent before: only this
+ * burst can have made the client acknowledge it.
  */
 static void
-send_window(struct engine *e, uint64_t now_us)
+note_sent(struct engine *e, uint64_t now_us, uint64_t first, uint64_t end)
 {
-	struct engine_action *act = push(e, ENGINE_SEND_BLOCKS);
-	uint64_t first = e->acked + 1;
-	uint64_t end = min_u64(e->acked + e->granted.windowsize, e->last);
-	uint64_t wait;
-
-	act->first = first;
-	act->count = (uint32_t)(end - first + 1);
-	e->counts.packets_sent += act->count;
+	e->counts.packets_sent += end - first + 1;
 	if (first <= e->sent) {
 		e->counts.retransmits += min_u64(end, e->sent) - first + 1;
 		note_resent(e, first, min_u64(end, e->sent));
-		e->timed_index = 0;
-	} else {
+	}
+	if (end > e->sent) {
+		if (e->fresh_index == 0)
+			e->fresh_index = max_u64(first, e->sent + 1);
 		e->timed_index = end;
 		e->timed_us = now_us;
+		e->sent = end;
 	}
-	e->sent = max_u64(e->sent, end);
+}
+
+/* The next burst of the window; its last one waits for an ACK. */
+static void
+send_burst(struct engine *e, uint64_t now_us)
+{
+	struct engine_action *act = push(e, ENGINE_SEND_BLOCKS);
+	uint64_t end = min_u64(e->next + e->pace.burst - 1, e->window_end);
+	uint64_t wait;
+
+	act->first = e->next;
+	act->count = (uint32_t)(end - e->next + 1);
+	note_sent(e, now_us, e->next, end);
 	e->next = end + 1;
-	e->window_us = now_us;
+	e->burst_us = now_us;
+	if (end < e->window_end) {
+		arm(e, now_us, e->pace.pause_us);
+		return;
+	}
 	wait = resend_after(e);
 	if (!e->window_timed)
-		wait += (act->count - 1) * UNTIMED_BLOCK_US;
+		wait += (end - e->acked - 1) * UNTIMED_BLOCK_US;
 	arm(e, now_us, wait);
 }
 
-/* A block of the window is lost: go back to the first that is missing. */
+/* From acked + 1 on to the end of the window or file. */
 static void
-turn_back(struct engine *e, uint64_t now_us)
+open_window(struct engine *e, uint64_t now_us)
+{
+	e->next = e->acked + 1;
+	e->window_end = min_u64(e->acked + e->granted.windowsize, e->last);
+	e->timed_index = 0;
+	e->fresh_index = 0;
+	e->excused_acks = 0;
+	e->window_us = now_us;
+}
+
+static void
+send_window(struct engine *e, uint64_t now_us)
+{
+	open_window(e, now_us);
+	send_burst(e, now_us);
+}
+
+static bool
+is_pausing(const struct engine *e)
+{
+	return e->state == ENGINE_SENDING && e->next <= e->window_end;
+}
+
+/*
+ * A block of the window is lost: go back to the first that is missing.  A
+ * client that is paced first takes what it still has in its ring.
+ */
+static void
+turn_back(struct engine *e, uint64_t now_us, uint64_t got)
 {
 	e->counts.gaps++;
 	e->turned_at = e->acked + 1;
-	send_window(e, now_us);
+	pace_on_loss(&e->pace, (uint32_t)got, false);
+	if (!pace_is_on(&e->pace)) {
+		send_window(e, now_us);
+		return;
+	}
+	open_window(e, now_us);
+	arm(e, now_us, e->pace.pause_us);
 }
 
 static uint64_t
@@ -323,25 +383,83 @@ bytes_acked(const struct engine *e)
 	return e->acked * e->granted.blksize;
 }
 
+/* What the ACK of a block that was sent only once tells of the path. */
 static void
-on_new_ack(struct engine *e, uint64_t now_us, uint64_t index)
+time_ack(struct engine *e, uint64_t now_us, uint64_t index)
 {
-	bool is_window_end = index + 1 == e->next;
-
 	if (index == e->timed_index) {
 		rtt_sample(e, now_us - e->timed_us);
 		e->window_timed = true;
+	} else if (e->fresh_index != 0 && index >= e->fresh_index) {
+		/* not how long a window takes, but the path is alive */
+		e->backoff = 0;
 	}
+}
+
+/*
+ * Everything that was sent twice has arrived, and nothing after it: EDK2
+ * says so for each block that it had already.  The rest is on its way, so
+ * the window only moves; going back would send more blocks twice, and have
+ * more such ACKs, to the end of the file.
+ */
+static void
+move_window(struct engine *e, uint64_t now_us)
+{
+	e->excused_acks = (uint32_t)min_u64(e->granted.windowsize,
+	    e->resent_to - e->resent_from + 1);
+	e->window_end = min_u64(e->acked + e->granted.windowsize, e->last);
+	if (e->next <= e->window_end)
+		send_burst(e, now_us);
+	else
+		arm(e, now_us, resend_after(e));
+}
+
+static void
+on_new_ack(struct engine *e, uint64_t now_us, uint64_t index)
+{
+	bool is_all = index + 1 == e->next;
+	bool is_window_end = index == e->window_end;
+	uint64_t got = index - e->acked;
+
+	time_ack(e, now_us, index);
+	/* much sooner than any answer: there was nothing to go back for */
+	if (e->turned_us != 0 && now_us - e->turned_us < e->min_rtt_us / 2)
+		e->copied_acks = COPIED_ACKS;
+	e->turned_us = 0;
 	e->acked = index;
 	e->counts.blocks = index;
 	e->counts.bytes = bytes_acked(e);
 	note_news(e, now_us);
-	if (index == e->last)
+	if (index == e->last) {
 		finish(e, OUTCOME_COMPLETE);
-	else if (is_window_end)
+		return;
+	}
+	if (is_window_end)
+		pace_on_whole(&e->pace, now_us - e->burst_us);
+	/* in a pause, an ACK of all that was sent tells of no loss */
+	if (is_all)
 		send_window(e, now_us);
+	else if (index + 1 == e->fresh_index && index == e->resent_to)
+		move_window(e, now_us);
 	else
-		turn_back(e, now_us);
+		turn_back(e, now_us, got);
+}
+
+/*
+ * Copies come sooner than any answer to the running window could, or are of
+ * a block that was sent twice.  Where they were seen, the next one that
+ * comes later is likely to be one too.
+ */
+static bool
+is_copied_ack(struct engine *e, uint64_t now_us)
+{
+	if (was_resent(e))
+		return true;
+	if (now_us - e->window_us < e->min_rtt_us - e->min_rtt_us / 8) {
+		e->copied_acks++;
+		return true;
+	}
+	return e->copied_acks >= COPIED_ACKS;
 }
 
 static void
@@ -350,11 +468,14 @@ on_old_ack(struct engine *e, uint64_t now_us, uint64_t index)
 	e->counts.duplicates++;
 	if (e->granted.windowsize == 1 || index != e->acked || !e->heard)
 		return;
-	if (e->turned_at == e->acked + 1 || was_resent(e))
+	if (e->excused_acks != 0) {
+		e->excused_acks--;
 		return;
-	if (now_us - e->window_us <= e->min_rtt_us / 2)
+	}
+	if (e->turned_at == e->acked + 1 || is_copied_ack(e, now_us))
 		return;
-	turn_back(e, now_us);
+	e->turned_us = now_us;
+	turn_back(e, now_us, 0);
 }
 
 static void
@@ -371,6 +492,8 @@ on_ack(struct engine *e, uint64_t now_us, uint16_t block)
 			rtt_sample(e, now_us - e->first_reply_us);
 		e->state = ENGINE_SENDING;
 		note_news(e, now_us);
+		pace_init(&e->pace, e->granted.windowsize, e->adaptive,
+		    e->has_rtt ? e->srtt_us : 0);
 		send_window(e, now_us);
 		return;
 	}
@@ -386,6 +509,7 @@ engine_set_end(struct engine *e, uint64_t last, size_t last_len)
 {
 	e->last = last;
 	e->last_len = last_len;
+	e->window_end = min_u64(e->window_end, last);
 	if (e->sent > last) {
 		e->counts.packets_sent -= e->sent - last;
 		e->sent = last;
@@ -503,6 +627,7 @@ engine_init(struct engine *e, const struct engine_setup *setup)
 	e->expected = 1;
 	e->last = ENGINE_UNKNOWN;
 	e->deadline_us = ENGINE_NEVER;
+	pace_init(&e->pace, e->granted.windowsize, e->adaptive, 0);
 	if (e->op == PACKET_RRQ && setup->size != ENGINE_UNKNOWN) {
 		e->last = setup->size / e->granted.blksize + 1;
 		e->last_len = (size_t)(setup->size % e->granted.blksize);
@@ -620,6 +745,7 @@ on_resend_timer(struct engine *e, uint64_t now_us)
 	e->backoff++;
 	/* this round may lose its first block again, and be told so once */
 	e->turned_at = 0;
+	pace_on_loss(&e->pace, 0, true);
 	send_window(e, now_us);
 }
 
@@ -633,6 +759,8 @@ engine_on_timer(struct engine *e, uint64_t now_us)
 		e->deadline_us = ENGINE_NEVER;
 	} else if (!e->heard) {
 		on_unheard_timer(e, now_us);
+	} else if (is_pausing(e)) {
+		send_burst(e, now_us);
 	} else if (now_us >= e->silence_us) {
 		finish(e, e->op == PACKET_RRQ && e->sent == e->last ?
 		    OUTCOME_UNCONFIRMED : OUTCOME_TIMEOUT);

@@ -1,21 +1,30 @@
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "core/engine.h"
 #include "daemon/admission.h"
+#include "daemon/download.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/shm.h"
+#include "os/wakeup.h"
 
 #define ASKED_MAX	512
-#define RECV_BATCH	64	/* datagrams between two looks at the clock */
+#define REFUSED_BATCH	64	/* calls that empty a refused socket's queue */
 #define SPACE_CHECK	(1024 * 1024)	/* bytes between two looks at the disk */
+#define REPLY_MAX	1024	/* bytes: ACK or ERROR with its text */
+#define GATHER_MAX	64	/* blocks of an upload in one write */
+#define GATHER_BYTES	(64 * 1024)	/* likewise, in lock-step */
+/* A deadline this near is worth a call of its own, for the timer errs. */
+#define NEAR_US		5000
 
 struct transfer {
 	struct admission a;
@@ -25,28 +34,32 @@ struct transfer {
 	char asked[ASKED_MAX];
 
 	struct engine engine;
-	struct fileio_reader reader;
+	uint64_t now_us;		/* of the event at hand */
+	struct bulkio_receiver receiver;
+	struct download download;	/* RRQ */
+	struct iovec gathered[GATHER_MAX];	/* WRQ: not written yet */
+	int gathered_count;
 	uint64_t space_checked;	/* bytes at the last look at the disk */
-
-	uint8_t *out;		/* windowsize DATA packets (RRQ) */
-	uint8_t *in;		/* one datagram and a byte more */
-	size_t in_size;
 
 	bool is_refused;	/* ICMP said that the client's port is closed */
 	uint64_t first_reply_us;	/* since the request; 0: none yet */
-	sigset_t waiting_mask;
 	struct translog_record rec;
 };
 
 /* ---- signals ---------------------------------------------------------- */
 
 /* The signal flag: what was told since the last look, a bit a word. */
-static volatile sig_atomic_t words_heard;
+static atomic_int words_heard;
 
 static void
 on_word(int number)
 {
-	words_heard |= 1 << (number - SIGRTMIN);
+	int err = errno;
+
+	atomic_fetch_or(&words_heard, 1 << (number - SIGRTMIN));
+	/* it may come between the last look and the call that waits */
+	wakeup_soon();
+	errno = err;
 }
 
 static sigset_t
@@ -56,9 +69,19 @@ all_words(void)
 	int word;
 
 	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
 	for (word = 0; word < TRANSFER_WORDS; word++)
 		sigaddset(&set, SIGRTMIN + word);
 	return set;
+}
+
+/* Words come through only while the engine runs and no file is stored. */
+static void
+hear_words(bool yes)
+{
+	sigset_t words = all_words();
+
+	sigprocmask(yes ? SIG_UNBLOCK : SIG_BLOCK, &words, NULL);
 }
 
 void
@@ -66,12 +89,12 @@ transfer_init_signals(void)
 {
 	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 	struct sigaction sa = { .sa_handler = on_word };
-	sigset_t words = all_words();
 	size_t i;
 	int word;
 
 	sigfillset(&sa.sa_mask);
-	sigprocmask(SIG_BLOCK, &words, NULL);
+	hear_words(false);
+	wakeup_init_signal();
 	for (word = 0; word < TRANSFER_WORDS; word++)
 		sigaction(SIGRTMIN + word, &sa, NULL);
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -264,38 +287,31 @@ refuse(struct transfer *t)
 	write_end(t);
 }
 
-/* What reading needs besides: the packets of a window. */
-static bool
-make_reader(struct transfer *t, size_t packet)
+static int
+make_receiver(struct transfer *t)
 {
-	uint16_t windowsize = t->a.granted.windowsize;
-	struct fileio_mark *marks = NULL;
+	const struct options_granted *granted = &t->a.granted;
 
-	t->out = malloc(packet * windowsize);
-	if (t->out == NULL)
-		return false;
-	if (t->a.req.mode == PACKET_MODE_NETASCII) {
-		marks = calloc(windowsize + 1U, sizeof(*marks));
-		if (marks == NULL)
-			return false;
-	}
-	fileio_reader_init(&t->reader, t->a.file, t->a.file_size,
-	    t->a.granted.blksize, marks);
-	return true;
+	if (t->a.req.op == PACKET_RRQ)
+		return bulkio_receiver_init(&t->receiver, t->a.sock,
+		    REPLY_MAX, 1, 0);
+	return bulkio_receiver_init(&t->receiver, t->a.sock,
+	    (size_t)granted->blksize + PACKET_HEADER_LEN,
+	    granted->windowsize, GATHER_BYTES);
 }
 
 static bool
 make_buffers(struct transfer *t)
 {
-	size_t packet = (size_t)t->a.granted.blksize + PACKET_HEADER_LEN;
+	int err = make_receiver(t);
 
-	/* a byte more, so that a longer datagram is seen to be longer */
-	t->in_size = packet + 1;
-	t->in = malloc(t->in_size);
-	if (t->in != NULL &&
-	    (t->a.req.op == PACKET_WRQ || make_reader(t, packet)))
+	if (err == 0 && t->a.req.op == PACKET_RRQ)
+		err = download_init(&t->download, &t->a);
+	if (err == 0)
+		err = wakeup_init();
+	if (err == 0)
 		return true;
-	access_errno(&t->a.verdict, "get memory", ENOMEM);
+	access_errno(&t->a.verdict, "get memory", -err);
 	return false;
 }
 
@@ -305,7 +321,7 @@ make_buffers(struct transfer *t)
 static void
 give_up(struct transfer *t)
 {
-	engine_end(&t->engine, clock_mono_us(), t->a.verdict.outcome,
+	engine_end(&t->engine, t->now_us, t->a.verdict.outcome,
 	    t->a.verdict.code, t->a.verdict.text);
 }
 
@@ -319,31 +335,15 @@ note_reply(struct transfer *t)
 static void
 send_blocks(struct transfer *t, const struct engine_action *act)
 {
-	size_t stride = (size_t)t->a.granted.blksize + PACKET_HEADER_LEN;
-	struct fileio_blocks made;
-	uint32_t i;
-	int err;
+	int err = download_send(&t->download, &t->engine, act,
+	    &t->is_refused);
 
-	err = fileio_read_blocks(&t->reader, act->first, act->count, t->out,
-	    PACKET_HEADER_LEN, &made);
-	if (err != 0) {
-		access_refuse(&t->a.verdict, OUTCOME_FAILED,
-		    PACKET_ERR_UNDEFINED, err == -ENODATA ?
-		    "the file became shorter while it was sent" :
-		    "reading the file: %s", strerror(-err));
-		give_up(t);
+	if (err == 0)
 		return;
-	}
-	if (made.is_end)
-		engine_set_end(&t->engine, act->first + made.count - 1,
-		    made.last_len);
-	for (i = 0; i < made.count; i++)
-		packet_put_data(t->out + i * stride,
-		    engine_block(&t->engine, act->first + i));
-	err = netio_send_blocks(t->a.sock, t->out, stride,
-	    (made.count - 1) * stride + PACKET_HEADER_LEN + made.last_len);
-	if (err == -ECONNREFUSED)
-		t->is_refused = true;
+	access_refuse(&t->a.verdict, OUTCOME_FAILED, PACKET_ERR_UNDEFINED,
+	    err == -ENODATA ? "the file became shorter while it was sent" :
+	    "reading the file: %s", strerror(-err));
+	give_up(t);
 }
 
 static void
@@ -371,20 +371,40 @@ has_room(struct transfer *t)
 	return access_size(&t->a.verdict, t->a.conf, bytes, available);
 }
 
+/*
+ * Write what was gathered.  It waits in the memory that it was received
+ * into: its ACK does not wait for the disk.
+ * false: the transfer was given up.
+ */
+static bool
+write_gathered(struct transfer *t)
+{
+	int count = t->gathered_count, err;
+
+	t->gathered_count = 0;
+	if (count == 0)
+		return true;
+	err = fileio_upload_writev(&t->a.upload, t->gathered, count);
+	if (err == 0)
+		return true;
+	access_errno(&t->a.verdict, "write", -err);
+	give_up(t);
+	return false;
+}
+
 static void
 write_data(struct transfer *t, const struct engine_action *act)
 {
-	int err;
+	struct iovec *iov = &t->gathered[t->gathered_count++];
 
 	if (!has_room(t)) {
 		give_up(t);
 		return;
 	}
-	err = fileio_upload_write(&t->a.upload, act->data.buf, act->data.len);
-	if (err != 0) {
-		access_errno(&t->a.verdict, "write", -err);
-		give_up(t);
-	}
+	iov->iov_base = (void *)(uintptr_t)act->data.buf;
+	iov->iov_len = act->data.len;
+	if (t->gathered_count == GATHER_MAX)
+		(void)write_gathered(t);
 }
 
 static void
@@ -392,14 +412,19 @@ store(struct transfer *t)
 {
 	int err;
 
+	if (!write_gathered(t))
+		return;
 	if (!admission_still(&t->a)) {
 		give_up(t);
 		return;
 	}
+	hear_words(false);
 	err = fileio_upload_store(&t->a.upload, t->a.may_replace);
+	hear_words(true);
+	t->now_us = clock_mono_us();
 	if (err == 0) {
 		t->slot->hidden[0] = '\0';
-		engine_on_stored(&t->engine, clock_mono_us());
+		engine_on_stored(&t->engine, t->now_us);
 		return;
 	}
 	access_errno(&t->a.verdict, "store the file", -err);
@@ -414,7 +439,10 @@ finish(struct transfer *t)
 		fileio_upload_abort(&t->a.upload);
 		t->slot->hidden[0] = '\0';
 	}
+	/* a record is written once: no signal may cut it short */
+	hear_words(false);
 	record_end(t);
+	hear_words(true);
 }
 
 static void
@@ -443,19 +471,18 @@ end_by_order(struct transfer *t, enum outcome outcome, const char *why)
 	if (t->engine.outcome == OUTCOME_NONE)
 		snprintf(t->a.verdict.message, sizeof(t->a.verdict.message),
 		    "%s", why);
-	engine_end(&t->engine, clock_mono_us(), outcome, PACKET_ERR_UNDEFINED,
-	    NULL);
+	engine_end(&t->engine, t->now_us, outcome, PACKET_ERR_UNDEFINED, NULL);
 }
 
 static void
 take_words(struct transfer *t)
 {
-	int heard = words_heard;
+	int heard = atomic_exchange(&words_heard, 0);
 
-	/* they are blocked here: nothing comes between the two lines */
-	words_heard = 0;
+	if (heard == 0)
+		return;
 	if (heard & 1 << TRANSFER_REPEAT)
-		engine_on_repeat(&t->engine, clock_mono_us());
+		engine_on_repeat(&t->engine, t->now_us);
 	if (heard & 1 << TRANSFER_REPLACED)
 		end_by_order(t, OUTCOME_VANISHED,
 		    "the client asked anew from the same port");
@@ -463,9 +490,35 @@ take_words(struct transfer *t)
 		end_by_order(t, OUTCOME_NOANSWER,
 		    "silent, and gave its place to others");
 	if (heard & 1 << TRANSFER_SHUTDOWN)
-		engine_end(&t->engine, clock_mono_us(), OUTCOME_SHUTDOWN,
+		engine_end(&t->engine, t->now_us, OUTCOME_SHUTDOWN,
 		    PACKET_ERR_UNDEFINED, "Server is shutting down");
 	perform_all(t);
+}
+
+/* Hand to the engine what one call brings.  0 or as bulkio_receive(). */
+static int
+take_packets(struct transfer *t, int flags)
+{
+	const uint8_t *buf;
+	size_t len;
+	int err;
+
+	if (bulkio_is_full(&t->receiver) && !write_gathered(t)) {
+		perform_all(t);
+		return 0;
+	}
+	err = bulkio_receive(&t->receiver, flags);
+	t->now_us = clock_mono_us();
+	if (err == -ECONNREFUSED)
+		t->is_refused = true;
+	if (err != 0)
+		return err;
+	while (!engine_is_over(&t->engine) &&
+	    bulkio_next(&t->receiver, &buf, &len)) {
+		engine_on_packet(&t->engine, t->now_us, buf, len);
+		perform_all(t);
+	}
+	return 0;
 }
 
 /*
@@ -473,27 +526,43 @@ take_words(struct transfer *t)
  * a client's last ACK must not lose against the port that it then closed.
  */
 static void
-take_packets(struct transfer *t)
+take_refusal(struct transfer *t)
 {
-	ssize_t n;
-	int i;
+	int i, err = 0;
 
-	for (i = 0; i < RECV_BATCH && !engine_is_over(&t->engine); i++) {
-		n = netio_recv(t->a.sock, t->in, t->in_size);
-		if (n == -ECONNREFUSED) {
-			t->is_refused = true;
-			continue;
-		}
-		if (n < 0)
-			break;
-		engine_on_packet(&t->engine, clock_mono_us(), t->in,
-		    (size_t)n);
-		perform_all(t);
+	for (i = 0; i < REFUSED_BATCH && !engine_is_over(&t->engine) &&
+	    (err == 0 || err == -ECONNREFUSED); i++)
+		err = take_packets(t, MSG_DONTWAIT);
+	if (i == REFUSED_BATCH)
+		return;
+	engine_on_refused(&t->engine, t->now_us);
+	perform_all(t);
+}
+
+/*
+ * Wait for the peer, no longer than to the engine's deadline.  A distant
+ * one costs no system call of its own: a timer that runs anyway ends the
+ * wait.
+ */
+static void
+wait_and_take(struct transfer *t)
+{
+	uint64_t deadline_us = engine_deadline(&t->engine), wait_us;
+	int flags = MSG_DONTWAIT;
+
+	wait_us = deadline_us > t->now_us ? deadline_us - t->now_us : 0;
+	if (t->is_refused) {
+		take_refusal(t);
+		return;
 	}
-	if (t->is_refused && i < RECV_BATCH) {
-		engine_on_refused(&t->engine, clock_mono_us());
-		perform_all(t);
+	if (wait_us >= NEAR_US) {
+		wakeup_at(t->now_us, deadline_us);
+		if (atomic_load(&words_heard) == 0)
+			flags = 0;
+	} else if (wait_us != 0) {
+		(void)netio_wait(t->a.sock, wait_us);
 	}
+	(void)take_packets(t, flags);
 }
 
 static void
@@ -519,24 +588,22 @@ run_engine(struct transfer *t)
 		.first_timeout_ms = c->first_timeout_ms,
 		.adaptive = c->adaptive,
 	};
-	uint64_t now_us, deadline_us;
 
+	t->now_us = clock_mono_us();
 	engine_init(&t->engine, &setup);
-	engine_start(&t->engine, clock_mono_us());
+	engine_start(&t->engine, t->now_us);
 	perform_all(t);
+	hear_words(true);
 	while (!engine_is_over(&t->engine)) {
-		now_us = clock_mono_us();
-		deadline_us = engine_deadline(&t->engine);
-		(void)netio_wait(t->a.sock, deadline_us > now_us &&
-		    !t->is_refused ? deadline_us - now_us : 0,
-		    &t->waiting_mask);
-		take_packets(t);
-		if (words_heard != 0)
-			take_words(t);
-		engine_on_timer(&t->engine, clock_mono_us());
+		if (t->a.req.op == PACKET_RRQ)
+			download_read_on(&t->download, &t->engine);
+		wait_and_take(t);
+		take_words(t);
+		engine_on_timer(&t->engine, t->now_us);
 		perform_all(t);
 		publish_progress(t);
 	}
+	hear_words(false);
 }
 
 /* ---- the process ------------------------------------------------------ */
@@ -545,16 +612,11 @@ static void
 transfer_setup(struct transfer *t, const struct transfer_order *order,
     struct live_slot *slot)
 {
-	int word;
-
 	memset(t, 0, sizeof(*t));
 	t->order = order;
 	t->slot = slot;
 	admission_init(&t->a, order, slot);
 	transfer_describe(order, &t->rec);
-	sigprocmask(SIG_BLOCK, NULL, &t->waiting_mask);
-	for (word = 0; word < TRANSFER_WORDS; word++)
-		sigdelset(&t->waiting_mask, SIGRTMIN + word);
 }
 
 /* Whatever this process does not need is gone before it reads a byte. */

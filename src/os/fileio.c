@@ -9,7 +9,7 @@
 
 #include "os/fileio.h"
 
-#define IOV_BATCH	64
+#define IOV_BATCH	128
 #define FLUSH_EVERY	(4 * 1024 * 1024)
 #define CHUNK		4096	/* file bytes that netascii reads at once */
 
@@ -30,6 +30,22 @@ fileio_reader_init(struct fileio_reader *r, int fd, uint64_t size,
 	}
 }
 
+/* Step over the first n bytes. */
+static int
+skip_bytes(struct iovec **iov, int iovcnt, size_t n)
+{
+	while (iovcnt > 0 && n >= (*iov)->iov_len) {
+		n -= (*iov)->iov_len;
+		(*iov)++;
+		iovcnt--;
+	}
+	if (iovcnt > 0) {
+		(*iov)->iov_base = (uint8_t *)(*iov)->iov_base + n;
+		(*iov)->iov_len -= n;
+	}
+	return iovcnt;
+}
+
 /* Fill the buffers from offset on; -ENODATA at an early end of the file. */
 static int
 read_fully(int fd, struct iovec *iov, int iovcnt, uint64_t offset)
@@ -45,15 +61,7 @@ read_fully(int fd, struct iovec *iov, int iovcnt, uint64_t offset)
 		if (n == 0)
 			return -ENODATA;
 		offset += (uint64_t)n;
-		while (iovcnt > 0 && (size_t)n >= iov->iov_len) {
-			n -= (ssize_t)iov->iov_len;
-			iov++;
-			iovcnt--;
-		}
-		if (iovcnt > 0) {
-			iov->iov_base = (uint8_t *)iov->iov_base + n;
-			iov->iov_len -= (size_t)n;
-		}
+		iovcnt = skip_bytes(&iov, iovcnt, (size_t)n);
 	}
 	return 0;
 }
@@ -201,45 +209,64 @@ start_flush(struct fileio_upload *u)
 }
 
 static int
-write_fully(struct fileio_upload *u, const uint8_t *buf, size_t len)
+write_octets(struct fileio_upload *u, struct iovec *iov, int iovcnt)
 {
-	size_t at = 0;
 	ssize_t n;
 
-	while (at < len) {
-		n = pwrite(u->fd, buf + at, len - at, (off_t)u->written);
+	while (iovcnt > 0) {
+		n = pwritev(u->fd, iov, iovcnt, (off_t)u->written);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
 			return -errno;
 		if (n == 0)
 			return -ENOSPC;
-		at += (size_t)n;
 		u->written += (uint64_t)n;
+		iovcnt = skip_bytes(&iov, iovcnt, (size_t)n);
 	}
 	start_flush(u);
 	return 0;
 }
 
+/* As netascii says it: a piece at a time, for what is stored differs. */
+static int
+write_decoded(struct fileio_upload *u, const uint8_t *buf, size_t len)
+{
+	struct iovec iov = { u->scratch, 0 };
+
+	iov.iov_len = netascii_decode(&u->dec, buf, len, u->scratch);
+	return iov.iov_len == 0 ? 0 : write_octets(u, &iov, 1);
+}
+
+int
+fileio_upload_writev(struct fileio_upload *u, struct iovec *iov, int iovcnt)
+{
+	int i, err = 0;
+
+	if (!u->netascii)
+		return write_octets(u, iov, iovcnt);
+	for (i = 0; i < iovcnt && err == 0; i++)
+		err = write_decoded(u, iov[i].iov_base, iov[i].iov_len);
+	return err;
+}
+
 int
 fileio_upload_write(struct fileio_upload *u, const uint8_t *buf, size_t len)
 {
-	size_t n;
+	struct iovec iov = { (void *)(uintptr_t)buf, len };
 
-	if (!u->netascii)
-		return write_fully(u, buf, len);
-	n = netascii_decode(&u->dec, buf, len, u->scratch);
-	return write_fully(u, u->scratch, n);
+	return len == 0 ? 0 : fileio_upload_writev(u, &iov, 1);
 }
 
 static int
 finish_content(struct fileio_upload *u)
 {
 	uint8_t held[1];
+	struct iovec iov = { held, 1 };
 	int err = 0;
 
 	if (u->netascii && netascii_decode_end(&u->dec, held) == 1)
-		err = write_fully(u, held, 1);
+		err = write_octets(u, &iov, 1);
 	if (err == 0 && fsync(u->fd) == -1)
 		err = -errno;
 	return err;

@@ -432,40 +432,14 @@ netio_send(int fd, const uint8_t *buf, size_t len)
 }
 
 int
-netio_send_blocks(int fd, const uint8_t *buf, size_t segment, size_t len)
-{
-	size_t at, n;
-	int err;
-
-	for (at = 0; at < len; at += n) {
-		n = len - at < segment ? len - at : segment;
-		err = netio_send(fd, buf + at, n);
-		if (err != 0)
-			return err;
-	}
-	return 0;
-}
-
-ssize_t
-netio_recv(int fd, uint8_t *buf, size_t size)
-{
-	ssize_t n;
-
-	do {
-		n = recv(fd, buf, size, MSG_DONTWAIT);
-	} while (n == -1 && errno == EINTR);
-	return n == -1 ? -errno : n;
-}
-
-int
-netio_wait(int fd, uint64_t wait_us, const sigset_t *mask)
+netio_wait(int fd, uint64_t wait_us)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	struct timespec ts = {
 		.tv_sec = (time_t)(wait_us / 1000000),
 		.tv_nsec = (long)(wait_us % 1000000) * 1000,
 	};
-	int n = ppoll(&pfd, 1, wait_us == UINT64_MAX ? NULL : &ts, mask);
+	int n = ppoll(&pfd, 1, wait_us == UINT64_MAX ? NULL : &ts, NULL);
 
 	return n == -1 ? -EINTR : n;
 }

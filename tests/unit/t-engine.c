@@ -576,12 +576,123 @@ window_timer_waits_for_the_window(void)
 	struct rig r;
 	uint64_t ms;
 
-	/* the OACK's 0.2 ms say nothing of 64 blocks over 10 Mbit/s */
+	/* the OACK's 0.2 ms say nothing of 16 blocks over a slow path */
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 16, .size = 512 * 1000 });
+	IS(ack(&r, 200, 0), "1-16", "a window");
+	IS(timer(&r, &ms), "1-16", "the whole window again");
+	CU_ASSERT(ms >= 13);
+	CU_ASSERT(r.e.counts.timeouts == 1);
+}
+
+static void
+large_window_starts_in_bursts(void)
+{
+	static const char *const bursts[] = { "17-32", "33-48", "49-64" };
+	struct rig r;
+	uint64_t ms;
+	size_t i;
+
+	/* a network card's ring may hold 16 packets */
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 64, .size = 512 * 1000 });
+	IS(ack(&r, 200, 0), "1-16", "the first burst");
+	for (i = 0; i < 3; i++) {
+		IS(timer(&r, &ms), bursts[i], "a burst after a pause");
+		CU_ASSERT(ms <= 1);
+	}
+	CU_ASSERT(r.e.counts.timeouts == 0);
+	IS(ack(&r, 300, 64), "65-96", "it all arrived: longer bursts");
+	IS(timer(&r, &ms), "97-128", "the rest");
+	IS(ack(&r, 300, 128), "129-192", "and no pauses any more");
+	IS(ack(&r, 300, 192), "193-256", "nor in the next");
+}
+
+static void
+ring_that_overflows(void)
+{
+	struct rig r;
+	int i;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 16, .size = 512 * 1000 });
+	ack(&r, 200, 0);
+	IS(ack(&r, 300, 8), "9-24", "one loss is chance: at once, as a whole");
+	IS(ack(&r, 300, 15), "", "the second: it takes what it has first");
+	IS(timer(&r, NULL), "16-23", "and then no more than got through");
+	IS(timer(&r, NULL), "24-31", "and the rest");
+	CU_ASSERT(r.e.counts.timeouts == 0);
+	for (i = 0; i < 10; i++) {
+		ack(&r, 300, (uint16_t)(31 + 16 * i));
+		CU_ASSERT(r.e.next - r.e.acked == 9);
+		timer(&r, NULL);
+	}
+	CU_ASSERT(r.e.counts.gaps == 2);
+}
+
+static void
+ack_within_a_pause(void)
+{
+	struct rig r;
+
+	/* what has arrived is acknowledged: no loss, the window moves */
 	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
 	    .windowsize = 64, .size = 512 * 1000 });
 	ack(&r, 200, 0);
-	IS(timer(&r, &ms), "1-64", "the whole window again");
-	CU_ASSERT(ms >= 70);
+	IS(ack(&r, 50, 16), "17-32", "from there on");
+	CU_ASSERT(r.e.counts.gaps == 0);
+	IS(ack(&r, 50, 20), "", "a loss: after a pause");
+	IS(timer(&r, NULL), "21-36", "back to the gap");
+	CU_ASSERT(r.e.counts.gaps == 1 && r.e.counts.timeouts == 0);
+}
+
+/* EDK2 says for each block that it had already how far it is. */
+static void
+answers_to_blocks_that_came_twice(void)
+{
+	struct rig r;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 4, .size = 512 * 40 });
+	ack(&r, 200, 0);
+	IS(timer(&r, NULL), "1-4", "4 was lost");
+	IS(ack(&r, 200, 3), "4-7", "1 came again; is 4 lost, or on its way?");
+	IS(ack(&r, 10, 3), "", "2 came again");
+	IS(ack(&r, 10, 3), "", "3 came again");
+	IS(ack(&r, 200, 4), "8", "4 came again, 5 to 7 are on their way");
+	IS(ack(&r, 10, 4), "", "no loss");
+	IS(ack(&r, 200, 8), "9-12", "and nothing was sent twice but 4");
+	CU_ASSERT_EQUAL(r.e.counts.retransmits, 5);
+	CU_ASSERT_EQUAL(r.e.counts.gaps, 1);
+}
+
+static void
+no_pauses_unless_adaptive(void)
+{
+	struct rig r;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .fixed = true, .windowsize = 64, .size = 512 * 1000 });
+	IS(ack(&r, 200, 0), "1-64", "a window");
+	IS(ack(&r, 300, 8), "9-72", "at once");
+	IS(ack(&r, 300, 16), "17-80", "and again");
+}
+
+/* Copies of each ACK, from a network or a client that sends twice. */
+static void
+copied_acks_are_learnt(void)
+{
+	struct rig r;
+	int i, copy;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 4, .size = 512 * 400 });
+	ack(&r, 200, 0);
+	for (i = 1; i <= 100; i++)
+		for (copy = 0; copy < 20; copy++)
+			ack(&r, copy == 0 ? 200 : 30, (uint16_t)(4 * i));
+	CU_ASSERT_EQUAL(r.e.counts.gaps, 0);
+	CU_ASSERT_EQUAL(r.e.counts.retransmits, 0);
 }
 
 static void
@@ -1029,6 +1140,15 @@ main(void)
 		{ "a path that becomes slow is learnt", slow_path_is_learnt },
 		{ "a window takes its time",
 		    window_timer_waits_for_the_window },
+		{ "a large window starts in bursts",
+		    large_window_starts_in_bursts },
+		{ "a ring that overflows is filled in bursts",
+		    ring_that_overflows },
+		{ "an ACK within a pause", ack_within_a_pause },
+		{ "answers to blocks that came twice",
+		    answers_to_blocks_that_came_twice },
+		{ "no pauses unless adaptive", no_pauses_unless_adaptive },
+		{ "copies of each ACK are learnt", copied_acks_are_learnt },
 		{ "silence ends it", give_up },
 		CU_TEST_INFO_NULL
 	};

@@ -1,0 +1,36 @@
+/*
+ * download - the DATA of a read: file to packets to socket.
+ */
+#ifndef DAEMON_DOWNLOAD_H
+#define DAEMON_DOWNLOAD_H
+
+#include <stdbool.h>
+
+#include "core/engine.h"
+#include "daemon/admission.h"
+#include "os/bulkio.h"
+#include "os/readahead.h"
+
+struct download {
+	struct fileio_reader reader;
+	struct readahead ahead;
+	struct bulkio_sender sender;
+};
+
+/* download_init - for an admitted read; a must outlive d.  0 or -ENOMEM. */
+int download_init(struct download *d, const struct admission *a);
+
+/*
+ * download_send - perform ENGINE_SEND_BLOCKS.
+ *
+ * is_refused set when the peer's port is closed; else left alone
+ * Returns 0, or a read error: -errno, or -ENODATA when the file became
+ * shorter.
+ */
+int download_send(struct download *d, struct engine *e,
+    const struct engine_action *act, bool *is_refused);
+
+/* Read what comes after the blocks under way, before the ACK is here. */
+void download_read_on(struct download *d, const struct engine *e);
+
+#endif
