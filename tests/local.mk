@@ -3,6 +3,7 @@
 UNIT_TESTS = \
 	tests/unit/t-access \
 	tests/unit/t-append \
+	tests/unit/t-bulkio \
 	tests/unit/t-conf \
 	tests/unit/t-engine \
 	tests/unit/t-fileio \
@@ -17,12 +18,15 @@ UNIT_TESTS = \
 	tests/unit/t-netio \
 	tests/unit/t-options \
 	tests/unit/t-outcome \
+	tests/unit/t-pace \
 	tests/unit/t-packet \
 	tests/unit/t-pathname \
+	tests/unit/t-readahead \
 	tests/unit/t-resolve \
 	tests/unit/t-shm \
 	tests/unit/t-text \
 	tests/unit/t-translog \
+	tests/unit/t-wakeup \
 	tests/unit/t-when
 
 EXTRA_DIST = autogen.sh tests/unit/pure.sh
@@ -54,6 +58,9 @@ tests_unit_t_options_LDADD = $(UNIT_LIBS)
 tests_unit_t_outcome_SOURCES = tests/unit/t-outcome.c tests/unit/t.h
 tests_unit_t_outcome_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_outcome_LDADD = $(UNIT_LIBS)
+tests_unit_t_pace_SOURCES = tests/unit/t-pace.c tests/unit/t.h
+tests_unit_t_pace_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_pace_LDADD = $(UNIT_LIBS)
 tests_unit_t_packet_SOURCES = tests/unit/t-packet.c tests/unit/t.h
 tests_unit_t_packet_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_packet_LDADD = $(UNIT_LIBS)
@@ -91,6 +98,10 @@ tests_unit_t_append_SOURCES = tests/unit/t-append.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_append_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_append_LDADD = $(UNIT_LIBS)
+tests_unit_t_bulkio_SOURCES = tests/unit/t-bulkio.c tests/unit/t.h \
+	tests/unit/t-work.h tests/unit/t-net.h
+tests_unit_t_bulkio_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_bulkio_LDADD = $(UNIT_LIBS)
 tests_unit_t_conf_SOURCES = tests/unit/t-conf.c tests/unit/t.h
 tests_unit_t_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_conf_LDADD = $(UNIT_LIBS)
@@ -110,6 +121,10 @@ tests_unit_t_netio_SOURCES = tests/unit/t-netio.c tests/unit/t.h \
 	tests/unit/t-work.h tests/unit/t-net.h
 tests_unit_t_netio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_netio_LDADD = $(UNIT_LIBS)
+tests_unit_t_readahead_SOURCES = tests/unit/t-readahead.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_readahead_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_readahead_LDADD = $(UNIT_LIBS)
 tests_unit_t_resolve_SOURCES = tests/unit/t-resolve.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_resolve_CFLAGS = $(UNIT_CFLAGS)
@@ -118,3 +133,7 @@ tests_unit_t_shm_SOURCES = tests/unit/t-shm.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_shm_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_shm_LDADD = $(UNIT_LIBS)
+tests_unit_t_wakeup_SOURCES = tests/unit/t-wakeup.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_wakeup_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_wakeup_LDADD = $(UNIT_LIBS)

@@ -61,6 +61,7 @@ struct engine_action {
 	enum engine_action_kind kind;
 	uint64_t first;			/* ENGINE_SEND_BLOCKS */
 	uint32_t count;
+	uint32_t resent;		/* of these, sent before */
 	const uint8_t *pkt;		/* ENGINE_SEND_PACKET */
 	size_t pkt_len;
 	struct packet_slice data;	/* ENGINE_WRITE: in the packet fed */
@@ -87,6 +88,9 @@ enum engine_state {
 	ENGINE_OVER
 };
 
+/* What a client does, as far as it showed. */
+enum engine_habit { ENGINE_UNSEEN, ENGINE_DOES, ENGINE_DOES_NOT };
+
 #define ENGINE_QUEUE 4		/* no event causes more actions */
 
 /* Read freely; written by engine.c only. */
@@ -111,6 +115,9 @@ struct engine {
 	uint64_t turned_us;	/* when an equal ACK made us; 0: none did */
 	uint32_t copied_acks;	/* equal ACKs that told of no loss */
 	uint32_t excused_acks;	/* equal ACKs that are still to be expected */
+	bool is_timers;		/* the timer sent the running window again */
+	uint64_t moved_at;	/* acked when such a window moved; 0: never */
+	enum engine_habit answers_old;	/* ACKs blocks that it had already */
 	uint64_t resent_from, resent_to;	/* sent more than once; 0: none */
 	uint64_t window_us;	/* when the running window was sent */
 	uint64_t burst_us;	/* when its last burst was */
@@ -135,7 +142,7 @@ struct engine {
 	bool window_timed;	/* a sample came from DATA, not from the OACK */
 	uint64_t srtt_us, rttvar_us, min_rtt_us, rto_us;
 	uint64_t timed_index;	/* its ACK gives a sample; 0: none does */
-	uint64_t timed_us;
+	uint64_t timed_us;	/* RRQ: of the burst; WRQ: of the last ACK */
 	uint64_t fresh_index;	/* the window's first that was not sent before */
 
 	struct engine_counts counts;
@@ -199,6 +206,12 @@ void engine_on_stored(struct engine *e, uint64_t now_us);
  */
 void engine_end(struct engine *e, uint64_t now_us, enum outcome outcome,
     enum packet_error code, const char *text);
+
+/*
+ * engine_not_sent - ENGINE_SEND_BLOCKS could not be performed, and nothing
+ * of it went out: the counters must not say so.  Before engine_end().
+ */
+void engine_not_sent(struct engine *e, const struct engine_action *act);
 
 /*
  * engine_set_end - RRQ: the file's last block is known now.

@@ -17,6 +17,7 @@ struct pace {
 	uint32_t windowsize;
 	uint32_t burst;		/* blocks; windowsize: no pauses */
 	uint32_t ceiling;	/* burst grows up to this */
+	uint32_t proved;	/* the burst before a longer one was tried */
 	uint64_t pause_us;
 	uint64_t base_us;	/* the round trip of a packet alone; 0: none */
 

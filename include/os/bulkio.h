@@ -42,6 +42,8 @@ void bulkio_sender_init(struct bulkio_sender *s, int fd, size_t segment,
  */
 int bulkio_send(struct bulkio_sender *s, const uint8_t *buf, size_t len);
 
+#define BULKIO_SMALL	1024	/* bytes: such a receiver needs no memory */
+
 struct bulkio_slots;
 
 /* The receiving half. */
@@ -55,16 +57,18 @@ struct bulkio_receiver {
 	/* what the last call brought, and how much of it was taken */
 	unsigned slot, end;		/* slots, end is the first unused one */
 	size_t at, len, piece;
+	uint8_t small[BULKIO_SMALL];
 };
 
 /*
  * bulkio_receiver_init - get memory.
  *
  * largest    bytes of the longest packet that is of interest; a longer one
- *            is cut to a byte more, so that it is seen to be longer
+ *            is cut, to a byte more at least, so that it is seen to be longer
  * window     packets that the peer may send in a row; more than one are
  *            taken in one call, and the kernel is asked to join them
- * keep       bytes that stay in memory before it is used again, about
+ * keep       bytes that stay in memory before it is used again, about; with
+ *            a window it is 16 datagrams or more
  * Returns 0 or -ENOMEM.
  */
 int bulkio_receiver_init(struct bulkio_receiver *r, int fd, size_t largest,

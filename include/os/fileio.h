@@ -26,10 +26,10 @@ struct fileio_reader {
 	uint64_t size;		/* when it was opened; never served beyond */
 	uint16_t blksize;
 	bool netascii;
-	/* netascii: marks[i] is where block base + i starts */
-	uint64_t base;
-	uint32_t marked;
+	/* netascii: where blocks base..known start, at index % mark_count */
+	uint64_t base, known;
 	struct fileio_mark *marks;
+	uint32_t mark_count;
 };
 
 /* What fileio_read_blocks() made. */
@@ -42,18 +42,19 @@ struct fileio_blocks {
 /*
  * fileio_reader_init - set up reading from fd, which stays the caller's.
  *
- * marks      netascii: room for windowsize + 1; else NULL
+ * marks      netascii: windowsize + 1 of them (mark_count); else NULL and 0
  */
 void fileio_reader_init(struct fileio_reader *r, int fd, uint64_t size,
-    uint16_t blksize, struct fileio_mark *marks);
+    uint16_t blksize, struct fileio_mark *marks, uint32_t mark_count);
 
 /*
  * fileio_read_blocks - data of blocks [first, first + count) into packets.
  *
  * out        count packets of header_len + blksize bytes, one after the
  *            other; only the data is written, the headers are left alone
- * first      counted from 1; in netascii it may go back only to blocks of
- *            the call before
+ * first      counted from 1; in netascii it may go back a window from the
+ *            last block that was ever read, and forward not over unread ones
+ * count      in netascii no more than a window
  * Returns 0, -errno, or -ENODATA: the file is shorter than it was when it
  * was opened.
  */

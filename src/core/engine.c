@@ -65,7 +65,7 @@
  *	SENDING		OVER		last ACK, ERROR, refused, silence
  *	RECEIVING	STORING		a short block
  *	STORING		DALLYING	engine_on_stored
- *	DALLYING	OVER		timer, refused
+ *	DALLYING	OVER		timer (7 s, or 2 timeouts), refused
  *	any		OVER		engine_end, ERROR from the client
  */
 #include <string.h>
@@ -81,6 +81,8 @@
 #define REPEAT_SPACING_US	(50 * US_PER_MS)
 #define FIRST_REPLIES		3	/* by the timer, to a silent peer */
 #define SILENT_TIMEOUTS		5	/* of the client's own, at least */
+#define DALLY_US		(7000 * US_PER_MS)
+#define COPY_MAX_US		(10 * US_PER_MS)
 #define COPIED_ACKS		3	/* seen so many, no equal ACK is believed */
 
 /*
@@ -146,7 +148,18 @@ engine_next(struct engine *e, struct engine_action *act)
 	*act = e->queue[e->taken++];
 	if (act->kind == ENGINE_SEND_PACKET)
 		e->counts.packets_sent++;
+	if (act->kind == ENGINE_SEND_BLOCKS) {
+		e->counts.packets_sent += act->count;
+		e->counts.retransmits += act->resent;
+	}
 	return true;
+}
+
+void
+engine_not_sent(struct engine *e, const struct engine_action *act)
+{
+	e->counts.packets_sent -= act->count;
+	e->counts.retransmits -= act->resent;
 }
 
 static void
@@ -223,13 +236,26 @@ resend_after(const struct engine *e)
 	return min_u64(wait, ceiling);
 }
 
-/* How long to wait before an ACK is repeated, or dallying ends. */
+/* How long to wait before an ACK is repeated. */
 static uint64_t
 repeat_after(const struct engine *e)
 {
 	if (e->granted.timeout_ms == 0)
 		return ACK_REPEAT_US;
 	return (uint64_t)e->granted.timeout_ms * US_PER_MS;
+}
+
+/*
+ * How long to be there for a client whose last ACK was lost.  It sends the
+ * last block again after its own timeout: 5 s in tftp-hpa and atftp, 6 s in
+ * curl.
+ */
+static uint64_t
+dally_for(const struct engine *e)
+{
+	uint64_t agreed = (uint64_t)e->granted.timeout_ms * US_PER_MS;
+
+	return min_u64(agreed != 0 ? 2 * agreed : DALLY_US, e->give_up_us);
 }
 
 /* The peer told something new. */
@@ -293,12 +319,13 @@ was_resent(const struct engine *e)
  * burst can have made the client acknowledge it.
  */
 static void
-note_sent(struct engine *e, uint64_t now_us, uint64_t first, uint64_t end)
+note_sent(struct engine *e, uint64_t now_us, struct engine_action *act)
 {
-	e->counts.packets_sent += end - first + 1;
+	uint64_t first = act->first, end = first + act->count - 1;
+
 	if (first <= e->sent) {
-		e->counts.retransmits += min_u64(end, e->sent) - first + 1;
 		note_resent(e, first, min_u64(end, e->sent));
+		act->resent = (uint32_t)(min_u64(end, e->sent) - first + 1);
 	}
 	if (end > e->sent) {
 		if (e->fresh_index == 0)
@@ -309,27 +336,33 @@ note_sent(struct engine *e, uint64_t now_us, uint64_t first, uint64_t end)
 	}
 }
 
+/* All of the window is under way, the last of it since burst_us. */
+static void
+await_ack(struct engine *e)
+{
+	uint64_t wait = resend_after(e);
+
+	if (!e->window_timed)
+		wait += (e->next - e->acked - 2) * UNTIMED_BLOCK_US;
+	arm(e, e->burst_us, wait);
+}
+
 /* The next burst of the window; its last one waits for an ACK. */
 static void
 send_burst(struct engine *e, uint64_t now_us)
 {
 	struct engine_action *act = push(e, ENGINE_SEND_BLOCKS);
 	uint64_t end = min_u64(e->next + e->pace.burst - 1, e->window_end);
-	uint64_t wait;
 
 	act->first = e->next;
 	act->count = (uint32_t)(end - e->next + 1);
-	note_sent(e, now_us, e->next, end);
+	note_sent(e, now_us, act);
 	e->next = end + 1;
 	e->burst_us = now_us;
-	if (end < e->window_end) {
+	if (end < e->window_end)
 		arm(e, now_us, e->pace.pause_us);
-		return;
-	}
-	wait = resend_after(e);
-	if (!e->window_timed)
-		wait += (end - e->acked - 1) * UNTIMED_BLOCK_US;
-	arm(e, now_us, wait);
+	else
+		await_ack(e);
 }
 
 /* From acked + 1 on to the end of the window or file. */
@@ -341,6 +374,7 @@ open_window(struct engine *e, uint64_t now_us)
 	e->timed_index = 0;
 	e->fresh_index = 0;
 	e->excused_acks = 0;
+	e->is_timers = false;
 	e->window_us = now_us;
 }
 
@@ -397,27 +431,62 @@ time_ack(struct engine *e, uint64_t now_us, uint64_t index)
 }
 
 /*
- * Everything that was sent twice has arrived, and nothing after it: EDK2
- * says so for each block that it had already.  The rest is on its way, so
- * the window only moves; going back would send more blocks twice, and have
- * more such ACKs, to the end of the file.
+ * The client had some of the running window already, and says so for each
+ * such block (EDK2).  What it lacks is on its way, so the window only moves;
+ * going back would send more blocks twice, and have more such ACKs, to the
+ * end of the file.
+ *
+ * excused    equal ACKs that may still come
  */
 static void
-move_window(struct engine *e, uint64_t now_us)
+move_window(struct engine *e, uint64_t now_us, uint64_t excused)
 {
-	e->excused_acks = (uint32_t)min_u64(e->granted.windowsize,
-	    e->resent_to - e->resent_from + 1);
+	bool was_pausing = is_pausing(e);
+
+	if (e->is_timers)
+		e->moved_at = e->acked;
+	e->is_timers = false;
+	e->excused_acks = (uint32_t)min_u64(e->granted.windowsize, excused);
 	e->window_end = min_u64(e->acked + e->granted.windowsize, e->last);
+	if (was_pausing)
+		return;
 	if (e->next <= e->window_end)
 		send_burst(e, now_us);
 	else
 		arm(e, now_us, resend_after(e));
 }
 
+/*
+ * Is a block in the middle of the window acknowledged because the client
+ * had it before, not because the next one is missing?  So it is after the
+ * timer sent all of it again, if the client is one that answers blocks which
+ * it had; and where all that was sent twice has arrived and nothing after it.
+ * A second loss in such a window waits for the timer.
+ */
+static bool
+is_had_before(const struct engine *e, uint64_t index)
+{
+	if (e->is_timers && e->answers_old != ENGINE_DOES_NOT)
+		return true;
+	return index + 1 == e->fresh_index && index == e->resent_to;
+}
+
+static void
+follow_ack(struct engine *e, uint64_t now_us, uint64_t index, uint64_t got)
+{
+	/* all that was sent, or more: the client knows of earlier windows */
+	if (index + 1 >= e->next)
+		send_window(e, now_us);
+	else if (is_had_before(e, index))
+		move_window(e, now_us, e->is_timers ? got - 1 :
+		    e->resent_to - e->resent_from + 1);
+	else
+		turn_back(e, now_us, got);
+}
+
 static void
 on_new_ack(struct engine *e, uint64_t now_us, uint64_t index)
 {
-	bool is_all = index + 1 == e->next;
 	bool is_window_end = index == e->window_end;
 	uint64_t got = index - e->acked;
 
@@ -436,13 +505,7 @@ on_new_ack(struct engine *e, uint64_t now_us, uint64_t index)
 	}
 	if (is_window_end)
 		pace_on_whole(&e->pace, now_us - e->burst_us);
-	/* in a pause, an ACK of all that was sent tells of no loss */
-	if (is_all)
-		send_window(e, now_us);
-	else if (index + 1 == e->fresh_index && index == e->resent_to)
-		move_window(e, now_us);
-	else
-		turn_back(e, now_us, got);
+	follow_ack(e, now_us, index, got);
 }
 
 /*
@@ -470,6 +533,7 @@ on_old_ack(struct engine *e, uint64_t now_us, uint64_t index)
 		return;
 	if (e->excused_acks != 0) {
 		e->excused_acks--;
+		e->answers_old = ENGINE_DOES;
 		return;
 	}
 	if (e->turned_at == e->acked + 1 || is_copied_ack(e, now_us))
@@ -507,6 +571,8 @@ on_ack(struct engine *e, uint64_t now_us, uint16_t block)
 void
 engine_set_end(struct engine *e, uint64_t last, size_t last_len)
 {
+	bool was_pausing = is_pausing(e);
+
 	e->last = last;
 	e->last_len = last_len;
 	e->window_end = min_u64(e->window_end, last);
@@ -516,6 +582,9 @@ engine_set_end(struct engine *e, uint64_t last, size_t last_len)
 		e->next = last + 1;
 		e->timed_index = min_u64(e->timed_index, last);
 	}
+	/* the pause was for a burst that will not come */
+	if (was_pausing && !is_pausing(e))
+		await_ack(e);
 }
 
 /* ---- writing ---------------------------------------------------------- */
@@ -546,9 +615,29 @@ on_next_data(struct engine *e, uint64_t now_us, struct packet_slice data)
 }
 
 /*
+ * The block that was acknowledged last came again: the ACK was lost, unless
+ * the copy is on the heels of the first (a network that doubles packets;
+ * curl and tftp-hpa send all the rest again for each ACK that is too many).
+ * Inside a window an ACK would make the client go back for nothing.
+ */
+static void
+answer_copy(struct engine *e, uint64_t now_us, uint16_t block)
+{
+	e->counts.duplicates++;
+	if (!e->heard || e->in_window != 0 ||
+	    block != engine_block(e, e->expected - 1) ||
+	    now_us - e->timed_us < min_u64(e->srtt_us / 2, COPY_MAX_US))
+		return;
+	e->counts.retransmits++;
+	push_ack(e, now_us);
+	e->timed_index = 0;
+	if (e->state == ENGINE_DALLYING)
+		e->deadline_us = min_u64(now_us + dally_for(e),
+		    e->silence_us);
+}
+
+/*
  * A block that is not the next one.  Ahead of it, one was lost: said once.
- * The one that was acknowledged last means that the ACK was lost; inside a
- * window an ACK would make the client go back for nothing.
  */
 static void
 on_other_data(struct engine *e, uint64_t now_us, uint16_t block)
@@ -567,23 +656,14 @@ on_other_data(struct engine *e, uint64_t now_us, uint16_t block)
 		arm(e, now_us, repeat_after(e));
 		return;
 	}
-	e->counts.duplicates++;
-	if (!e->heard || e->in_window != 0 ||
-	    block != engine_block(e, e->expected - 1))
-		return;
-	e->counts.retransmits++;
-	push_ack(e, now_us);
-	e->timed_index = 0;
-	if (e->state == ENGINE_DALLYING)
-		e->deadline_us = min_u64(now_us + repeat_after(e),
-		    e->silence_us);
+	answer_copy(e, now_us, block);
 }
 
 static void
 on_data(struct engine *e, uint64_t now_us, const struct packet *pkt)
 {
 	if (e->state == ENGINE_DALLYING) {
-		on_other_data(e, now_us, pkt->block);
+		answer_copy(e, now_us, pkt->block);
 		return;
 	}
 	if (e->state == ENGINE_STORING)
@@ -608,8 +688,7 @@ engine_on_stored(struct engine *e, uint64_t now_us)
 	e->outcome = OUTCOME_COMPLETE;
 	push(e, ENGINE_FINISH);
 	e->state = ENGINE_DALLYING;
-	e->deadline_us = min_u64(now_us + repeat_after(e),
-	    now_us + e->give_up_us);
+	e->deadline_us = now_us + dally_for(e);
 }
 
 /* ---- both ------------------------------------------------------------- */
@@ -743,10 +822,15 @@ on_resend_timer(struct engine *e, uint64_t now_us)
 		return;
 	}
 	e->backoff++;
+	/* what it said after the last resend was of a loss, after all */
+	if (e->moved_at != 0 && e->moved_at == e->acked &&
+	    e->answers_old == ENGINE_UNSEEN)
+		e->answers_old = ENGINE_DOES_NOT;
 	/* this round may lose its first block again, and be told so once */
 	e->turned_at = 0;
 	pace_on_loss(&e->pace, 0, true);
 	send_window(e, now_us);
+	e->is_timers = true;
 }
 
 void
@@ -759,11 +843,11 @@ engine_on_timer(struct engine *e, uint64_t now_us)
 		e->deadline_us = ENGINE_NEVER;
 	} else if (!e->heard) {
 		on_unheard_timer(e, now_us);
-	} else if (is_pausing(e)) {
-		send_burst(e, now_us);
 	} else if (now_us >= e->silence_us) {
 		finish(e, e->op == PACKET_RRQ && e->sent == e->last ?
 		    OUTCOME_UNCONFIRMED : OUTCOME_TIMEOUT);
+	} else if (is_pausing(e)) {
+		send_burst(e, now_us);
 	} else {
 		on_resend_timer(e, now_us);
 	}
@@ -832,7 +916,9 @@ engine_end(struct engine *e, uint64_t now_us, enum outcome outcome,
 	if (text != NULL) {
 		keep_error(e, code, text);
 		len = packet_put_error(e->pkt, sizeof(e->pkt), code, text);
-		push_packet(e, e->pkt, len);
+		/* an address that is not proved gets no fourth packet */
+		if (e->heard || e->timer_replies < FIRST_REPLIES)
+			push_packet(e, e->pkt, len);
 	}
 	finish(e, outcome);
 }

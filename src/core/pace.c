@@ -28,6 +28,7 @@
 #define PROBE_AFTER	64	/* whole rounds */
 #define PROBE_MAX	4096
 #define PROBE_PROVED	4	/* whole rounds that prove a longer burst */
+#define LOSSY_MAX	8	/* rounds in a row that bursts did not cure */
 #define REST		256	/* rounds */
 
 static uint64_t
@@ -70,26 +71,32 @@ follow_drain(struct pace *p, uint64_t drained_us)
 	p->pause_us = clamp_pause((p->pause_us + need + need / 4) / 2);
 }
 
+/* Long enough at the ceiling: try a higher one. */
+static void
+probe(struct pace *p)
+{
+	if (p->burst != p->ceiling || p->ceiling == p->windowsize ||
+	    p->whole < p->probe_after)
+		return;
+	p->proved = p->burst;
+	p->ceiling *= 2;
+	if (p->ceiling > p->windowsize)
+		p->ceiling = p->windowsize;
+	p->whole = 0;
+	p->is_probing = true;
+}
+
 static void
 grow(struct pace *p)
 {
-	if (p->is_probing && p->whole >= PROBE_PROVED)
-		p->is_probing = false;
-	if (p->burst == p->ceiling && p->ceiling < p->windowsize &&
-	    p->whole >= p->probe_after) {
-		p->ceiling *= 2;
-		p->whole = 0;
-		p->is_probing = true;
-	}
-	if (p->ceiling > p->windowsize)
-		p->ceiling = p->windowsize;
-	if (p->burst < p->ceiling) {
-		p->burst *= 2;
-		/* twice the blocks take twice the time */
-		p->pause_us = clamp_pause(2 * p->pause_us);
-	}
+	probe(p);
+	if (p->burst == p->ceiling)
+		return;
+	p->burst *= 2;
 	if (p->burst > p->ceiling)
 		p->burst = p->ceiling;
+	/* twice the blocks take twice the time */
+	p->pause_us = clamp_pause(2 * p->pause_us);
 }
 
 void
@@ -100,10 +107,19 @@ pace_on_whole(struct pace *p, uint64_t drained_us)
 	p->whole++;
 	if (p->rest != 0 && p->rest != UINT32_MAX)
 		p->rest--;
+	if (p->is_probing && p->whole >= PROBE_PROVED)
+		p->is_probing = false;
 	if (!pace_is_on(p))
 		return;
 	follow_drain(p, drained_us);
 	grow(p);
+}
+
+/* The bursts cannot become shorter, or the pauses not longer. */
+static bool
+is_at_its_end(const struct pace *p)
+{
+	return p->burst <= BURST_MIN || p->pause_us == PAUSE_MAX_US;
 }
 
 static void
@@ -148,11 +164,11 @@ pace_on_loss(struct pace *p, uint32_t got, bool by_timer)
 		p->got = got;
 	if (p->is_probing) {
 		p->is_probing = false;
-		p->ceiling = p->burst = p->ceiling / 2;
+		p->ceiling = p->burst = p->proved;
 		p->pause_us = clamp_pause(p->pause_us / 2);
 		if (p->probe_after < PROBE_MAX)
 			p->probe_after *= 4;
-	} else if (p->lossy >= 8 && p->burst <= BURST_MIN) {
+	} else if (p->lossy >= LOSSY_MAX && is_at_its_end(p)) {
 		give_in(p);
 	} else if (p->lossy >= 2) {
 		shrink(p);

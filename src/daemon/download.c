@@ -17,7 +17,8 @@ download_init(struct download *d, const struct admission *a)
 		if (marks == NULL)
 			return -ENOMEM;
 	}
-	fileio_reader_init(&d->reader, a->file, a->file_size, blksize, marks);
+	fileio_reader_init(&d->reader, a->file, a->file_size, blksize, marks,
+	    windowsize + 1U);
 	bulkio_sender_init(&d->sender, a->sock,
 	    (size_t)blksize + PACKET_HEADER_LEN,
 	    windowsize > 1 && blksize <= netio_path_blksize(a->sock));
@@ -46,8 +47,10 @@ download_send(struct download *d, struct engine *e,
 
 	err = readahead_get(&d->ahead, act->first, act->count, &run,
 	    &is_fresh);
-	if (err != 0)
+	if (err != 0) {
+		engine_not_sent(e, act);
 		return err;
+	}
 	if (is_fresh)
 		put_headers(d, e);
 	if (run.is_end)

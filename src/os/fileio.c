@@ -15,7 +15,7 @@
 
 void
 fileio_reader_init(struct fileio_reader *r, int fd, uint64_t size,
-    uint16_t blksize, struct fileio_mark *marks)
+    uint16_t blksize, struct fileio_mark *marks, uint32_t mark_count)
 {
 	memset(r, 0, sizeof(*r));
 	r->fd = fd;
@@ -23,11 +23,10 @@ fileio_reader_init(struct fileio_reader *r, int fd, uint64_t size,
 	r->blksize = blksize;
 	r->netascii = marks != NULL;
 	r->marks = marks;
-	r->base = 1;
-	if (marks != NULL) {
-		memset(&marks[0], 0, sizeof(marks[0]));
-		r->marked = 1;
-	}
+	r->mark_count = mark_count;
+	r->base = r->known = 1;
+	if (marks != NULL)
+		memset(&marks[1 % mark_count], 0, sizeof(marks[0]));
 }
 
 /* Step over the first n bytes. */
@@ -131,6 +130,19 @@ encode_block(struct fileio_reader *r, struct fileio_mark *mark, uint8_t *out,
 	return 0;
 }
 
+/* A block may be asked for again as long as it is within a window. */
+static void
+note_start(struct fileio_reader *r, uint64_t index,
+    const struct fileio_mark *mark)
+{
+	r->marks[index % r->mark_count] = *mark;
+	if (index <= r->known)
+		return;
+	r->known = index;
+	if (r->known - r->base >= r->mark_count)
+		r->base = r->known - r->mark_count + 1;
+}
+
 static int
 read_netascii(struct fileio_reader *r, uint64_t first, uint32_t count,
     uint8_t *out, size_t header_len, struct fileio_blocks *made)
@@ -141,18 +153,15 @@ read_netascii(struct fileio_reader *r, uint64_t first, uint32_t count,
 	int err;
 
 	memset(made, 0, sizeof(*made));
-	if (first < r->base || first >= r->base + r->marked)
+	if (first < r->base || first > r->known)
 		return -EINVAL;
-	r->marks[0] = r->marks[first - r->base];
-	r->base = first;
-	r->marked = 1;
-	mark = r->marks[0];
+	mark = r->marks[first % r->mark_count];
 	for (i = 0; i < count && !made->is_end; i++) {
 		err = encode_block(r, &mark, out + i * stride + header_len,
 		    &made->last_len);
 		if (err != 0)
 			return err;
-		r->marks[r->marked++] = mark;
+		note_start(r, first + i + 1, &mark);
 		made->count++;
 		made->is_end = made->last_len < r->blksize;
 	}

@@ -1,7 +1,7 @@
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "os/memory.h"
 #include "os/readahead.h"
 
 #define AHEAD_BYTES	(128 * 1024)
@@ -35,14 +35,14 @@ readahead_init(struct readahead *ra, struct fileio_reader *r,
 	ra->header_len = header_len;
 	ra->stride = header_len + r->blksize;
 	ra->capacity = choose_capacity(r, ra->stride, windowsize);
-	ra->buf = malloc(ra->capacity * ra->stride);
+	ra->buf = memory_get(ra->capacity * ra->stride);
 	return ra->buf != NULL ? 0 : -ENOMEM;
 }
 
 void
 readahead_free(struct readahead *ra)
 {
-	free(ra->buf);
+	memory_put(ra->buf, ra->capacity * ra->stride);
 	ra->buf = NULL;
 }
 
@@ -55,7 +55,7 @@ load(struct readahead *ra, uint64_t first, uint32_t count)
 	    ra->header_len, &ra->have);
 	ra->first = first;
 	if (err != 0)
-		ra->have.count = 0;
+		memset(&ra->have, 0, sizeof(ra->have));
 	return err;
 }
 

@@ -656,14 +656,44 @@ answers_to_blocks_that_came_twice(void)
 	    .windowsize = 4, .size = 512 * 40 });
 	ack(&r, 200, 0);
 	IS(timer(&r, NULL), "1-4", "4 was lost");
-	IS(ack(&r, 200, 3), "4-7", "1 came again; is 4 lost, or on its way?");
+	IS(ack(&r, 200, 3), "5-7", "1 came again: it had 3, and 4 is on its way");
 	IS(ack(&r, 10, 3), "", "2 came again");
 	IS(ack(&r, 10, 3), "", "3 came again");
-	IS(ack(&r, 200, 4), "8", "4 came again, 5 to 7 are on their way");
-	IS(ack(&r, 10, 4), "", "no loss");
-	IS(ack(&r, 200, 8), "9-12", "and nothing was sent twice but 4");
-	CU_ASSERT_EQUAL(r.e.counts.retransmits, 5);
+	IS(ack(&r, 200, 7), "8-11", "and on");
+	CU_ASSERT_EQUAL(r.e.counts.retransmits, 4);
+	CU_ASSERT_EQUAL(r.e.counts.gaps, 0);
+}
+
+/* A chain of copies ends with the first ACK that all of them arrived. */
+static void
+copies_of_a_few_blocks(void)
+{
+	struct rig r;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 4, .size = 512 * 40 });
+	ack(&r, 200, 0);
+	IS(ack(&r, 200, 2), "3-6", "a loss, or so it seems");
+	IS(ack(&r, 200, 4), "7-8", "3 and 4 came twice: 5 and 6 are on their way");
+	IS(ack(&r, 10, 4), "", "4 came again");
+	IS(ack(&r, 200, 8), "9-12", "and on");
+	CU_ASSERT_EQUAL(r.e.counts.retransmits, 2);
 	CU_ASSERT_EQUAL(r.e.counts.gaps, 1);
+}
+
+/* Others speak only of what is missing: they show that once. */
+static void
+silent_about_old_blocks(void)
+{
+	struct rig r;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 4, .size = 512 * 40 });
+	ack(&r, 200, 0);
+	timer(&r, NULL);
+	IS(ack(&r, 200, 1), "5", "1 arrived at last, 2 is lost again");
+	IS(timer(&r, NULL), "2-5", "nothing else is heard of it");
+	IS(ack(&r, 200, 3), "4-7", "4 is lost, too: this time at once");
 }
 
 static void
@@ -916,7 +946,8 @@ upload(void)
 
 	IS(begin(&r, (struct shape){ .op = PACKET_WRQ }), "a0", "ACK 0");
 	IS(data(&r, 100, 1, 512), "w512 a1", "write, then acknowledge");
-	IS(data(&r, 100, 1, 512), "a1", "a copy: the ACK was lost");
+	IS(data(&r, 20, 1, 512), "", "a copy on the heels of the first");
+	IS(data(&r, 80, 1, 512), "a1", "a later copy: the ACK was lost");
 	IS(data(&r, 100, 3, 512), "", "no block is skipped in lock-step");
 	IS(data(&r, 100, 2, 100), "w100 S", "a short block is the last");
 	CU_ASSERT_EQUAL(r.e.state, ENGINE_STORING);
@@ -929,8 +960,10 @@ upload(void)
 	CU_ASSERT_FALSE(engine_is_over(&r.e));
 	IS(data(&r, 100, 2, 100), "a2", "that ACK may be lost: dally");
 	IS(data(&r, 100, 1, 512), "", "older blocks get none");
+	IS(data(&r, 100, 3, 512), "", "nor does one after the last");
+	CU_ASSERT_EQUAL(r.e.state, ENGINE_DALLYING);
 	IS(timer(&r, &ms), "", "the end of dallying makes no noise");
-	CU_ASSERT_EQUAL(ms, 999);
+	CU_ASSERT_EQUAL(ms, 6999);
 	CU_ASSERT_TRUE(engine_is_over(&r.e));
 }
 
@@ -1147,6 +1180,8 @@ main(void)
 		{ "an ACK within a pause", ack_within_a_pause },
 		{ "answers to blocks that came twice",
 		    answers_to_blocks_that_came_twice },
+		{ "copies of a few blocks", copies_of_a_few_blocks },
+		{ "silent about old blocks", silent_about_old_blocks },
 		{ "no pauses unless adaptive", no_pauses_unless_adaptive },
 		{ "copies of each ACK are learnt", copied_acks_are_learnt },
 		{ "silence ends it", give_up },

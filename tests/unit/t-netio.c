@@ -240,6 +240,15 @@ can_read(int fd)
 	return poll(&pfd, 1, WAIT_MS) == 1;
 }
 
+/* What is there; its length or -errno. */
+static ssize_t
+take(int fd, uint8_t *buf, size_t size)
+{
+	ssize_t n = recv(fd, buf, size, MSG_DONTWAIT);
+
+	return n == -1 ? -errno : n;
+}
+
 static bool
 send_to(int fd, const char *host, uint16_t port, const char *text)
 {
@@ -540,9 +549,9 @@ check_connect(const struct ask *a)
 	    comes(r.client, "data", a->seen, port_of(fd)),
 	    "the answer comes from the address asked");
 	T_OK(send_to(r.client, a->asked, port_of(fd), "ack") &&
-	    netio_wait(fd, WAIT_MS * UINT64_C(1000), NULL) == 1 &&
-	    netio_recv(fd, buf, sizeof(buf)) == 3, "and the client's there");
-	T_OK(netio_recv(fd, buf, sizeof(buf)) == -EAGAIN, "nobody waits");
+	    netio_wait(fd, WAIT_MS * UINT64_C(1000)) == 1 &&
+	    take(fd, buf, sizeof(buf)) == 3, "and the client's there");
+	T_OK(take(fd, buf, sizeof(buf)) == -EAGAIN, "that was all");
 	T_OK(netio_path_blksize(fd) == 65464, "the loopback takes any block");
 	close(fd);
 	request_end(&r);
@@ -595,6 +604,7 @@ test_connect_fails(void)
 	r.o.has_local = false;
 	r.o.peer = addr("255.255.255.255", 2070);
 	T_OK(netio_connect(&r.l, &r.o, 0, 0) < 0, "everybody is no client");
+	T_OK(netio_local_port(-1) == 0, "what failed has no port");
 	request_end(&r);
 }
 
@@ -609,8 +619,8 @@ test_stranger(void)
 	fd = netio_connect(&r.l, &r.o, 0, 0);
 	T_OK(send_to(stranger, "127.0.0.1", port_of(fd), "stranger") &&
 	    send_to(r.client, "127.0.0.1", port_of(fd), "client"), "set-up");
-	T_OK(netio_wait(fd, WAIT_MS * UINT64_C(1000), NULL) == 1 &&
-	    netio_recv(fd, buf, sizeof(buf)) == 6 &&
+	T_OK(netio_wait(fd, WAIT_MS * UINT64_C(1000)) == 1 &&
+	    take(fd, buf, sizeof(buf)) == 6 &&
 	    memcmp(buf, "client", 6) == 0, "a stranger is not heard");
 	close(fd);
 	close(stranger);
@@ -793,7 +803,7 @@ test_mark(void)
 	request_end(&r);
 }
 
-/* ---- sending and receiving -------------------------------------------- */
+/* ---- sending ---------------------------------------------------------- */
 
 /* A pair: a transfer's socket, and its client's. */
 static int
@@ -809,71 +819,6 @@ transfer(struct request *r)
 }
 
 static void
-test_blocks(void)
-{
-	static const struct {
-		const char *what, *text;
-		size_t segment;
-		const char *packets[5];
-	} rows[] = {
-		{ "whole ones", "aaaabbbbcccc", 4, { "aaaa", "bbbb",
-		    "cccc" } },
-		{ "a shorter one at the end", "aaaabbbbc", 4, { "aaaa",
-		    "bbbb", "c" } },
-		{ "one", "aaaa", 4, { "aaaa" } },
-		{ "one that is shorter", "aa", 4, { "aa" } },
-		{ "of one byte", "abc", 1, { "a", "b", "c" } },
-	};
-	struct request r;
-	size_t i, n;
-	int fd = transfer(&r);
-
-	for (i = 0; i < COUNT(rows); i++) {
-		T_OK(netio_send_blocks(fd, (const uint8_t *)rows[i].text,
-		    rows[i].segment, strlen(rows[i].text)) == 0,
-		    rows[i].what);
-		for (n = 0; rows[i].packets[n] != NULL; n++)
-			T_OK(comes(r.client, rows[i].packets[n], "", 0),
-			    rows[i].what);
-	}
-	T_OK(netio_send_blocks(fd, NULL, 4, 0) == 0 &&
-	    netio_send(fd, (const uint8_t *)"end", 3) == 0 &&
-	    comes(r.client, "end", "", 0), "nothing is no packet");
-	close(fd);
-	request_end(&r);
-}
-
-/* More than one system call can take, and every block of its own. */
-static void
-test_many_blocks(void)
-{
-	enum { SEGMENT = 1432, BLOCKS = 100 };
-	uint8_t *all = malloc(SEGMENT * BLOCKS), got[SEGMENT + 1];
-	size_t i, j;
-	struct request r;
-	int fd = transfer(&r), room = 4 * 1024 * 1024;
-	ssize_t n;
-
-	netio_raise_receive_buffer(r.client, room);
-	for (i = 0; i < SEGMENT * BLOCKS; i++)
-		all[i] = t_byte(i);
-	/* in pieces that fit where the system allows little room */
-	for (i = 0; i < BLOCKS; i += 25) {
-		T_OK(netio_send_blocks(fd, all + i * SEGMENT, SEGMENT,
-		    25 * SEGMENT) == 0, "sent");
-		for (j = i; j < i + 25; j++) {
-			n = can_read(r.client) ? recv(r.client, got,
-			    sizeof(got), 0) : -1;
-			T_OK(n == SEGMENT && memcmp(got, all + j * SEGMENT,
-			    SEGMENT) == 0, "in order, each by itself");
-		}
-	}
-	free(all);
-	close(fd);
-	request_end(&r);
-}
-
-static void
 test_losses(void)
 {
 	static uint8_t large[70000];
@@ -882,8 +827,6 @@ test_losses(void)
 
 	T_OK(netio_send(fd, large, sizeof(large)) == 0,
 	    "what cannot be sent is a loss");
-	T_OK(netio_send_blocks(fd, large, sizeof(large), sizeof(large)) == 0,
-	    "as blocks, too");
 	T_OK(netio_send(-1, large, 1) == 0, "whatever the reason");
 	close(fd);
 	request_end(&r);
@@ -900,39 +843,15 @@ test_refused(void)
 	r.client = -1;
 	T_OK(netio_send(fd, (const uint8_t *)"d", 1) == 0,
 	    "nobody knows yet");
-	T_OK(netio_wait(fd, WAIT_MS * UINT64_C(1000), NULL) == 1,
+	T_OK(netio_wait(fd, WAIT_MS * UINT64_C(1000)) == 1,
 	    "the answer comes");
-	T_OK(netio_recv(fd, buf, sizeof(buf)) == -ECONNREFUSED,
+	T_OK(take(fd, buf, sizeof(buf)) == -ECONNREFUSED,
 	    "the client is gone");
-	T_OK(netio_recv(fd, buf, sizeof(buf)) == -EAGAIN, "told once");
+	T_OK(take(fd, buf, sizeof(buf)) == -EAGAIN, "told once");
 	T_OK(netio_send(fd, (const uint8_t *)"d", 1) == 0 && can_read(fd),
 	    "once more");
 	T_OK(netio_send(fd, (const uint8_t *)"d", 1) == -ECONNREFUSED,
 	    "the next send is told");
-	T_OK(netio_send(fd, (const uint8_t *)"d", 1) == 0 && can_read(fd),
-	    "and again");
-	T_OK(netio_send_blocks(fd, (const uint8_t *)"dd", 1, 2) ==
-	    -ECONNREFUSED, "or the next window");
-	close(fd);
-	request_end(&r);
-}
-
-static void
-test_recv(void)
-{
-	uint8_t zeros[4] = { 0 }, *buf = t_guard(zeros, sizeof(zeros));
-	struct request r;
-	int fd = transfer(&r);
-	uint16_t port = port_of(fd);
-
-	T_OK(netio_recv(fd, buf, 4) == -EAGAIN, "nothing there");
-	T_OK(send_to(r.client, "127.0.0.1", port, "") &&
-	    send_to(r.client, "127.0.0.1", port, "abcdef"), "set-up");
-	T_OK(can_read(fd) && netio_recv(fd, buf, 4) == 0, "an empty one");
-	T_OK(can_read(fd) && netio_recv(fd, buf, 4) == 4, "a long one");
-	t_unguard(buf, sizeof(zeros));
-	T_OK(netio_recv(-1, zeros, 4) == -EBADF, "no descriptor");
-	T_OK(netio_local_port(-1) == 0, "which has no port");
 	close(fd);
 	request_end(&r);
 }
@@ -969,33 +888,47 @@ on_signal(int number)
 	(void)number;
 }
 
+/* One after the other: the first may come before anybody waits. */
+static timer_t
+many_signals(int number)
+{
+	struct itimerspec often = { { 0, 10000000 }, { 0, 10000000 } };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+		.sigev_signo = number };
+	timer_t timer;
+
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) == -1 ||
+	    timer_settime(timer, 0, &often, NULL) == -1)
+		abort();
+	return timer;
+}
+
 static void
 in_wait(const void *arg)
 {
 	struct sigaction act = { .sa_handler = on_signal };
-	sigset_t blocked, open_mask;
+	sigset_t blocked;
 	struct request r;
 	uint64_t start;
+	timer_t timer;
 	int fd = transfer(&r);
 
 	(void)arg;
 	sigaction(SIGUSR1, &act, NULL);
-	sigprocmask(SIG_SETMASK, NULL, &open_mask);
-	blocked = open_mask;
+	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGUSR1);
-	sigprocmask(SIG_SETMASK, &blocked, NULL);
-	C_OK(netio_wait(fd, 0, NULL) == 0, "no time");
+	C_OK(netio_wait(fd, 0) == 0, "no time");
 	start = now_us();
-	C_OK(netio_wait(fd, 20000, NULL) == 0 && now_us() - start >= 20000,
+	C_OK(netio_wait(fd, 20000) == 0 && now_us() - start >= 20000,
 	    "never too early");
-	raise(SIGUSR1);
-	C_OK(netio_wait(fd, 1000, &blocked) == 0, "a signal that is blocked");
-	C_OK(netio_wait(fd, UINT64_MAX, &open_mask) == -EINTR,
-	    "a signal that is let through");
-	C_OK(netio_wait(fd, 1000, &open_mask) == 0, "comes once");
+	timer = many_signals(SIGUSR1);
+	C_OK(netio_wait(fd, UINT64_MAX) == -EINTR, "a signal");
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	C_OK(netio_wait(fd, 30000) == 0, "a signal that is blocked");
 	C_OK(send_to(r.client, "127.0.0.1", port_of(fd), "x") &&
-	    netio_wait(fd, UINT64_MAX, &blocked) == 1, "for ever, for data");
-	C_OK(netio_wait(fd, 0, NULL) == 1, "it is still there");
+	    netio_wait(fd, UINT64_MAX) == 1, "for ever, for data");
+	C_OK(netio_wait(fd, 0) == 1, "it is still there");
+	timer_delete(timer);
 }
 
 static void
@@ -1094,11 +1027,8 @@ main(void)
 		CU_TEST_INFO_NULL
 	};
 	CU_TestInfo using[] = {
-		{ "blocks", test_blocks },
-		{ "many blocks", test_many_blocks },
 		{ "losses", test_losses },
 		{ "a client that is gone", test_refused },
-		{ "recv", test_recv },
 		{ "receive buffer", test_receive_buffer },
 		{ "wait", test_wait },
 		{ "path MTU", test_path },
