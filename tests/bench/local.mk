@@ -1,1 +1,36 @@
 # make bench: speed beside the peers and beside a bare socket.
+# make load, make soak: many transfers, and then is everything as it was?
+# All need root and python3; ARGS= passes options, N= is the number of
+# transfers of a soak.  make all and make check build none of it.
+BENCH_TOOLS = tests/bench/tftp-load tests/bench/tftp-limit
+EXTRA_PROGRAMS = $(BENCH_TOOLS)
+
+# Without the hardening: a yardstick has no need of it.
+BENCH_CFLAGS = -std=gnu11 $(WARN_CFLAGS)
+tests_bench_tftp_load_SOURCES = \
+	tests/bench/client.c \
+	tests/bench/content.c tests/bench/content.h \
+	tests/bench/load.c tests/bench/load.h \
+	tests/bench/options.c \
+	tests/bench/result.c \
+	tests/bench/wire.c
+tests_bench_tftp_load_CFLAGS = $(BENCH_CFLAGS)
+tests_bench_tftp_limit_SOURCES = tests/bench/limit.c
+tests_bench_tftp_limit_CFLAGS = $(BENCH_CFLAGS)
+
+bench: $(sbin_PROGRAMS) $(BENCH_TOOLS)
+	python3 $(srcdir)/tests/bench/bench.py --build . $(ARGS)
+load: $(sbin_PROGRAMS) $(BENCH_TOOLS)
+	python3 $(srcdir)/tests/bench/soak.py load --build . $(ARGS)
+soak: $(sbin_PROGRAMS) $(BENCH_TOOLS)
+	python3 $(srcdir)/tests/bench/soak.py soak --build . \
+		--total $(N) $(ARGS)
+N = 100000
+clean-local:
+	rm -f $(BENCH_TOOLS)
+.PHONY: bench load soak
+
+EXTRA_DIST += doc/performance.md \
+	tests/bench/bench.py tests/bench/extras.py tests/bench/lane.py \
+	tests/bench/report.py tests/bench/rows.py tests/bench/servers.py \
+	tests/bench/soak.py
