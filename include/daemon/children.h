@@ -10,15 +10,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/pool.h"
 #include "daemon/service.h"
 #include "daemon/transfer.h"
-
-#define REQUEST_MAX	4096	/* bytes; a longer one is no request of ours */
 
 /* A datagram with where it came from, and its identity. */
 struct request {
 	const struct netio_listener *listener;
 	struct netio_origin origin;
+	char client[NETIO_TEXT_MAX];	/* its address */
 	uint64_t received_us;	/* monotonic */
 	uint64_t name_hash;	/* operation and name */
 	uint64_t whole_hash;	/* mode and options too */
@@ -33,12 +33,17 @@ struct children {
 	struct service *service;
 	int control;		/* the dispatcher's, closed in each child */
 	char *table;		/* all slots */
-	struct child *list;	/* the index is the slot */
+	/* of each slot; what is searched lies close together */
+	struct child *list;
+	pid_t *pids;		/* 0: free */
+	uint64_t *names;	/* name_hash */
+	struct pool pool;
 	unsigned running;
 	unsigned leaving;	/* of these, told to end */
 	unsigned strangers;	/* slots of others, at the last look */
 	uint32_t next_slot;
-	struct past *past;	/* a ring of what has just ended */
+	struct past *past;	/* a ring of what has just ended ... */
+	uint64_t *past_hashes;	/* ... and its whole_hash */
 	unsigned past_next;
 	uint64_t id_seed, id_count;
 	uint64_t log_lost;	/* records since the log stopped working */
@@ -70,8 +75,9 @@ void children_refuse(struct children *c, const struct request *r);
 bool children_has(struct children *c, const struct request *r);
 
 /*
- * children_make_room - tell the oldest transfer whose peer never spoke, for
- * two seconds at least, to give its place.
+ * children_make_room - tell one to give its place: an upload that is stored
+ * and only dallies, else the oldest transfer whose peer never spoke, for two
+ * seconds at least.
  * wanted     requests that wait: no more than so many are told
  */
 void children_make_room(struct children *c, unsigned wanted, uint64_t now_us);

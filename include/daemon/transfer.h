@@ -22,17 +22,24 @@ enum transfer_word {
 	TRANSFER_WORDS
 };
 
+#define REQUEST_MAX	4096	/* bytes; a longer one is no request of ours */
+
 /* A request as the dispatcher took it from a listener. */
 struct transfer_order {
 	struct service *service;
 	const struct netio_listener *listener;
 	struct netio_origin origin;
-	const uint8_t *request;
-	size_t request_len;
+	char client[NETIO_TEXT_MAX], server[NETIO_TEXT_MAX];
 	uint64_t received_us;		/* monotonic */
 	uint32_t slot;
 	char id[TRANSLOG_ID_LEN + 1];
+	size_t request_len;
+	uint8_t request[REQUEST_MAX];
 };
+
+/* Copy an order, without the room that its request does not use. */
+void transfer_copy_order(struct transfer_order *to,
+    const struct transfer_order *from);
 
 /*
  * transfer_init_signals - once, in the dispatcher before the first fork:
@@ -45,10 +52,16 @@ void transfer_init_signals(void);
 void transfer_tell(pid_t pid, enum transfer_word word);
 
 /*
- * transfer_run - serve the request, in a child that has only what it
- * needs: it closes the listeners and maps its own slot.  Does not return.
+ * transfer_prepare - in the new process: what it does not need goes, before
+ * it reads a client's byte.
  */
-noreturn void transfer_run(const struct transfer_order *order);
+void transfer_prepare(struct service *s);
+
+/* Touch what transfer_serve() will need, while there is time. */
+void transfer_warm_up(void);
+
+/* transfer_serve - serve the request, after that.  Does not return. */
+noreturn void transfer_serve(const struct transfer_order *order);
 
 /*
  * transfer_busy - refuse a request for want of room: ERROR 0 and a record

@@ -2,12 +2,16 @@
  * wakeup - ends a blocking call at a time, without a system call for each
  * wait.
  *
- * A timer that is left running while the deadline moves on: it repeats every
- * 10 ms, and is set anew only when it would come more than 2 ms late, or many
- * times for nothing.  Its signal does nothing but end the call.  A signal
- * that comes just before the call is lost; the next one is not.
+ * A timer that is left running while the deadline moves on: it repeats after
+ * as long as the deadline was away, 10 to 100 ms, and is set anew only when
+ * it would come more than 2 ms late, or many times for nothing.  Its signal
+ * does nothing but end the call.  A signal that comes just before the call is
+ * lost; the next one is not.
  *
- * The timer is file-scope state, because a signal handler sets it.
+ * The timer is the process's own (ITIMER_REAL, which runs by the monotonic
+ * clock; a timer_create() one counts against RLIMIT_SIGPENDING), so what is
+ * known of it is file-scope state.  fork() copies what is known but not the
+ * timer: a process that uses it makes no children that do.
  */
 #ifndef OS_WAKEUP_H
 #define OS_WAKEUP_H
@@ -15,13 +19,10 @@
 #include <stdint.h>
 
 /*
- * wakeup_init_signal - the handler, once for a process and its children.
- * The signal is SIGALRM.
+ * wakeup_init_signal - the handler of SIGALRM, once for a process and its
+ * children, which have timers of their own.
  */
 void wakeup_init_signal(void);
-
-/* wakeup_init - make this process's timer.  Returns 0 or -errno. */
-int wakeup_init(void);
 
 /*
  * wakeup_at - from now_us on, a blocking call ends at deadline_us or, by a

@@ -1,9 +1,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +10,8 @@
 #include "daemon/children.h"
 #include "os/clock.h"
 #include "os/diag.h"
+#include "os/memory.h"
+#include "os/process.h"
 #include "os/resolve.h"
 #include "os/shm.h"
 
@@ -25,10 +25,9 @@
 
 /* A running transfer; the index is its slot. */
 struct child {
-	pid_t pid;		/* 0: free */
 	char id[TRANSLOG_ID_LEN + 1];
 	union netio_addr peer;
-	uint64_t name_hash, whole_hash;
+	uint64_t whole_hash;
 	uint64_t started_us;
 	bool was_told_to_go;
 };
@@ -36,7 +35,6 @@ struct child {
 /* A transfer that has ended, while copies of its request may still come. */
 struct past {
 	union netio_addr peer;
-	uint64_t whole_hash;
 	uint64_t until_us;
 };
 
@@ -103,6 +101,7 @@ make_id(struct children *c, char out[static TRANSLOG_ID_LEN + 1])
 static void
 remove_hidden(struct children *c, const char *hidden)
 {
+	struct service *service = c->service;
 	char dir[PATHNAME_MAX + 1];
 	const char *base;
 	pid_t pid;
@@ -113,10 +112,11 @@ remove_hidden(struct children *c, const char *hidden)
 		return;
 	memcpy(dir, hidden, (size_t)(base - hidden));
 	dir[base - hidden] = '\0';
-	pid = fork();
+	pid = process_fork();
 	if (pid != 0)
 		return;
-	service_stop_listening(c->service);
+	/* *c is not here any more */
+	service_stop_listening(service);
 	(void)resolve_unlink(dir, base + 1);
 	_exit(0);
 }
@@ -198,7 +198,7 @@ children_sweep(struct children *c)
 	for (i = 0; i < c->service->slots; i++) {
 		slot = slot_at(c, i);
 		state = atomic_load(&slot->state);
-		if (state == LIVE_FREE || c->list[i].pid != 0)
+		if (state == LIVE_FREE || c->pids[i] != 0)
 			continue;
 		if (shm_is_locked(c->service->table_fd, live_offset(i))) {
 			c->strangers++;
@@ -232,7 +232,7 @@ remember(struct children *c, uint32_t index)
 	p->until_us = heard_us != 0 ? heard_us :
 	    clock_mono_us() + LATE_REFUSED;
 	p->peer = kid->peer;
-	p->whole_hash = kid->whole_hash;
+	c->past_hashes[c->past_next] = kid->whole_hash;
 	c->past_next = (c->past_next + 1) % PAST_MAX;
 }
 
@@ -245,12 +245,12 @@ arrived_us(const struct request *r)
 static bool
 is_past(const struct children *c, const struct request *r)
 {
-	const struct past *p;
+	unsigned i;
 
-	for (p = c->past; p < c->past + PAST_MAX; p++)
-		if (p->whole_hash == r->whole_hash &&
-		    arrived_us(r) < p->until_us &&
-		    netio_equal(&p->peer, &r->origin.peer))
+	for (i = 0; i < PAST_MAX; i++)
+		if (c->past_hashes[i] == r->whole_hash &&
+		    arrived_us(r) < c->past[i].until_us &&
+		    netio_equal(&c->past[i].peer, &r->origin.peer))
 			return true;
 	return false;
 }
@@ -276,7 +276,7 @@ reap_one(struct children *c, uint32_t index, int status)
 		remember(c, index);
 		bury(c, index, message);
 	}
-	c->list[index].pid = 0;
+	c->pids[index] = 0;
 	c->running--;
 	c->leaving -= c->list[index].was_told_to_go ? 1 : 0;
 }
@@ -288,12 +288,15 @@ children_reap(struct children *c)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pool_forget(&c->pool, pid))
+			continue;
 		for (i = 0; i < c->service->slots; i++)
-			if (c->list[i].pid == pid) {
+			if (c->pids[i] == pid) {
 				reap_one(c, i, status);
 				break;
 			}
+	}
 }
 
 /* ---- starting transfers ----------------------------------------------- */
@@ -307,7 +310,7 @@ claim_slot(struct children *c)
 	for (i = 0; i < max; i++) {
 		at = (c->next_slot + i) % max;
 		state = LIVE_FREE;
-		if (c->list[at].pid == 0 &&
+		if (c->pids[at] == 0 &&
 		    atomic_compare_exchange_strong(&slot_at(c, at)->state,
 		    &state, LIVE_CLAIMED)) {
 			c->next_slot = at + 1;
@@ -351,9 +354,13 @@ make_order(struct children *c, const struct request *r,
 	order->service = c->service;
 	order->listener = r->listener;
 	order->origin = r->origin;
-	order->request = r->buf;
-	order->request_len = r->len;
+	memcpy(order->client, r->client, sizeof(order->client));
+	order->server[0] = '\0';
+	if (r->origin.has_local)
+		netio_text(&r->origin.local, order->server);
 	order->received_us = r->received_us;
+	order->request_len = r->len;
+	memcpy(order->request, r->buf, r->len);
 	make_id(c, order->id);
 }
 
@@ -370,6 +377,26 @@ say_fork_failed(struct children *c, int err)
 	diag_log(DIAG_ERROR, "fork: %s", strerror(err));
 }
 
+/* A process that serves the order: one that is ready, or a new one. */
+static pid_t
+give_process(struct children *c, const struct transfer_order *order)
+{
+	struct service *service = c->service;
+	int control = c->control;
+	pid_t pid = pool_hand_over(&c->pool, order);
+
+	if (pid != 0)
+		return pid;
+	pid = process_fork();
+	if (pid != 0)
+		return pid;
+	/* *c is not here any more */
+	if (control != -1)
+		close(control);
+	transfer_prepare(service);
+	transfer_serve(order);
+}
+
 bool
 children_start(struct children *c, const struct request *r)
 {
@@ -384,22 +411,17 @@ children_start(struct children *c, const struct request *r)
 	make_order(c, r, &order);
 	order.slot = (uint32_t)slot;
 	fill_slot(slot_at(c, order.slot), &order, r->whole_hash);
-	pid = fork();
-	if (pid == 0) {
-		if (c->control != -1)
-			close(c->control);
-		transfer_run(&order);
-	}
+	pid = give_process(c, &order);
 	if (pid == -1) {
 		say_fork_failed(c, errno);
 		free_slot(slot_at(c, order.slot));
 		return false;
 	}
+	c->pids[slot] = pid;
+	c->names[slot] = r->name_hash;
 	child = &c->list[slot];
-	child->pid = pid;
 	memcpy(child->id, order.id, sizeof(child->id));
 	child->peer = r->origin.peer;
-	child->name_hash = r->name_hash;
 	child->whole_hash = r->whole_hash;
 	child->started_us = r->received_us;
 	child->was_told_to_go = false;
@@ -408,33 +430,48 @@ children_start(struct children *c, const struct request *r)
 }
 
 static void
-tell_to_go(struct children *c, struct child *kid, enum transfer_word word)
+tell_to_go(struct children *c, uint32_t slot, enum transfer_word word)
 {
-	kid->was_told_to_go = true;
+	c->list[slot].was_told_to_go = true;
 	c->leaving++;
-	transfer_tell(kid->pid, word);
+	transfer_tell(c->pids[slot], word);
+}
+
+/* Who can go, and how soon: 0 not at all, 2 before 1. */
+static int
+may_go(struct children *c, uint32_t index, uint64_t now_us)
+{
+	const struct child *kid = &c->list[index];
+	struct live_slot *slot = slot_at(c, index);
+
+	if (c->pids[index] == 0 || kid->was_told_to_go)
+		return 0;
+	/* an upload that is stored, and only there to repeat its last ACK */
+	if (atomic_load(&slot->state) == LIVE_ENDED)
+		return 2;
+	return now_us - kid->started_us >= SILENT_LONG &&
+	    atomic_load(&slot->heard_us) == 0;
 }
 
 void
 children_make_room(struct children *c, unsigned wanted, uint64_t now_us)
 {
-	struct child *oldest = NULL, *kid;
-	uint32_t i;
+	uint32_t i, slot = 0;
+	int first = 0, may;
 
 	if (c->leaving >= wanted)
 		return;
 	for (i = 0; i < c->service->slots; i++) {
-		kid = &c->list[i];
-		if (kid->pid == 0 || kid->was_told_to_go ||
-		    now_us - kid->started_us < SILENT_LONG ||
-		    atomic_load(&slot_at(c, i)->heard_us) != 0)
+		may = may_go(c, i, now_us);
+		if (may == 0 || may < first || (may == first &&
+		    c->list[i].started_us >= c->list[slot].started_us))
 			continue;
-		if (oldest == NULL || kid->started_us < oldest->started_us)
-			oldest = kid;
+		first = may;
+		slot = i;
 	}
-	if (oldest == NULL)
-		return;
-	tell_to_go(c, oldest, TRANSFER_MAKE_ROOM);
+	if (first != 0)
+		tell_to_go(c, slot, first == 2 ? TRANSFER_SHUTDOWN :
+		    TRANSFER_MAKE_ROOM);
 }
 
 void
@@ -465,9 +502,10 @@ find_same(struct children *c, const struct request *r, uint32_t *slot)
 	uint32_t i;
 
 	for (i = 0; i < c->service->slots; i++) {
+		if (c->names[i] != r->name_hash || c->pids[i] == 0)
+			continue;
 		kid = &c->list[i];
-		if (kid->pid == 0 || kid->was_told_to_go ||
-		    kid->name_hash != r->name_hash ||
+		if (kid->was_told_to_go ||
 		    !netio_equal(&kid->peer, &r->origin.peer))
 			continue;
 		if (found == NULL || kid->started_us >= found->started_us) {
@@ -502,13 +540,13 @@ is_repeat(struct children *c, const struct request *r)
 	if (kid->whole_hash == r->whole_hash) {
 		if (heard_us == 0) {
 			if (!has_ended)
-				transfer_tell(kid->pid, TRANSFER_REPEAT);
+				transfer_tell(c->pids[slot], TRANSFER_REPEAT);
 			return true;
 		}
 		if (arrived_us(r) < heard_us + (has_ended ? 0 : LATE_COPY))
 			return true;
 	}
-	tell_to_go(c, kid, TRANSFER_REPLACED);
+	tell_to_go(c, slot, TRANSFER_REPLACED);
 	return false;
 }
 
@@ -528,8 +566,8 @@ children_tell_all(struct children *c, enum transfer_word word)
 	pid_t pid;
 
 	for (i = 0; i < c->service->slots; i++)
-		if (c->list[i].pid != 0)
-			transfer_tell(c->list[i].pid, word);
+		if (c->pids[i] != 0)
+			transfer_tell(c->pids[i], word);
 		else if ((pid = stranger_at(c, i)) != 0)
 			transfer_tell(pid, word);
 }
@@ -541,8 +579,8 @@ children_kill_all(struct children *c)
 	pid_t pid;
 
 	for (i = 0; i < c->service->slots; i++)
-		if (c->list[i].pid != 0)
-			(void)kill(c->list[i].pid, SIGKILL);
+		if (c->pids[i] != 0)
+			(void)kill(c->pids[i], SIGKILL);
 		else if ((pid = stranger_at(c, i)) != 0)
 			(void)kill(pid, SIGKILL);
 }
@@ -553,9 +591,9 @@ children_end_dallying(struct children *c)
 	uint32_t i;
 
 	for (i = 0; i < c->service->slots; i++)
-		if (c->list[i].pid != 0 &&
+		if (c->pids[i] != 0 &&
 		    atomic_load(&slot_at(c, i)->state) == LIVE_ENDED)
-			transfer_tell(c->list[i].pid, TRANSFER_SHUTDOWN);
+			transfer_tell(c->pids[i], TRANSFER_SHUTDOWN);
 }
 
 /*
@@ -566,7 +604,7 @@ children_end_dallying(struct children *c)
 static bool
 is_strangers(struct children *c, const struct request *r)
 {
-	char client[LIVE_ADDR_MAX], theirs[LIVE_ADDR_MAX];
+	char theirs[LIVE_ADDR_MAX];
 	struct live_slot *slot;
 	uint64_t heard_us;
 	bool is_copy = false;
@@ -575,11 +613,10 @@ is_strangers(struct children *c, const struct request *r)
 	if (c->strangers == 0)
 		return false;
 	c->strangers = 0;
-	netio_text(&r->origin.peer, client);
 	for (i = 0; i < c->service->slots; i++) {
 		slot = slot_at(c, i);
 		if (atomic_load(&slot->state) != LIVE_RUNNING ||
-		    c->list[i].pid != 0)
+		    c->pids[i] != 0)
 			continue;
 		c->strangers++;
 		if (slot->whole_hash != r->whole_hash ||
@@ -587,7 +624,7 @@ is_strangers(struct children *c, const struct request *r)
 			continue;
 		live_get_text(slot->client, sizeof(theirs), theirs);
 		heard_us = atomic_load(&slot->heard_us);
-		if (strcmp(client, theirs) == 0 && (heard_us == 0 ||
+		if (strcmp(r->client, theirs) == 0 && (heard_us == 0 ||
 		    r->received_us < heard_us + LATE_COPY))
 			is_copy = true;
 	}
@@ -602,6 +639,34 @@ children_has(struct children *c, const struct request *r)
 
 /* ---- memory ----------------------------------------------------------- */
 
+static size_t
+memory_len(const struct service *s)
+{
+	return s->slots * (sizeof(struct child) + sizeof(uint64_t) +
+	    sizeof(pid_t)) + PAST_MAX * (sizeof(struct past) +
+	    sizeof(uint64_t));
+}
+
+/* One piece, largest alignment first. */
+static bool
+get_memory(struct children *c, const struct service *s)
+{
+	char *at = memory_get_unforked(memory_len(s));
+
+	if (at == NULL)
+		return false;
+	c->list = (struct child *)(void *)at;
+	at += s->slots * sizeof(*c->list);
+	c->past = (struct past *)(void *)at;
+	at += PAST_MAX * sizeof(*c->past);
+	c->names = (uint64_t *)(void *)at;
+	at += s->slots * sizeof(*c->names);
+	c->past_hashes = (uint64_t *)(void *)at;
+	at += PAST_MAX * sizeof(*c->past_hashes);
+	c->pids = (pid_t *)(void *)at;
+	return true;
+}
+
 bool
 children_init(struct children *c, struct service *s, int control)
 {
@@ -611,17 +676,16 @@ children_init(struct children *c, struct service *s, int control)
 	memset(c, 0, sizeof(*c));
 	c->service = s;
 	c->control = control;
-	c->list = calloc(s->slots, sizeof(*c->list));
-	c->past = calloc(PAST_MAX, sizeof(*c->past));
 	c->table = shm_map(s->table_fd, 0, size);
-	if (c->list == NULL || c->past == NULL || c->table == NULL)
+	if (!get_memory(c, s) || c->table == NULL)
 		return false;
+	pool_init(&c->pool, s, control);
 	c->sweep_at_us = UINT64_MAX;
 	for (i = 0; i < s->slots; i++)
 		if (atomic_load(&slot_at(c, i)->state) != LIVE_FREE)
 			c->strangers++;
 	/* transfers map their own slot only: cheaper, and less to spoil */
-	(void)madvise(c->table, size, MADV_DONTFORK);
+	memory_show(c->table, size, false);
 	return getrandom(&c->id_seed, sizeof(c->id_seed), 0) ==
 	    (ssize_t)sizeof(c->id_seed);
 }
@@ -629,6 +693,6 @@ children_init(struct children *c, struct service *s, int control)
 void
 children_free(struct children *c)
 {
-	free(c->list);
-	free(c->past);
+	if (c->service != NULL)
+		memory_unmap(c->list, memory_len(c->service));
 }

@@ -15,6 +15,7 @@
 #include "daemon/transfer.h"
 #include "os/clock.h"
 #include "os/diag.h"
+#include "os/memory.h"
 
 #define US_PER_S	1000000ULL
 #define WAITING_MAX	1024	/* requests that wait for room */
@@ -22,6 +23,7 @@
 #define LOOK_FOR_ROOM	(100 * 1000)
 #define TERM_PATIENCE	(30 * US_PER_S)
 #define KILL_PATIENCE	(5 * US_PER_S)
+#define IDLE_SPAN	500	/* without an event: there is time to fork */
 #define INTAKE_BATCH	64	/* datagrams between two looks at the rest */
 #define NEVER		UINT64_MAX
 
@@ -164,13 +166,11 @@ static void
 take_request(struct dispatcher *d, const struct request *r,
     const struct packet_request *req)
 {
-	char client[NETIO_TEXT_MAX];
-
 	d->last_request_us = r->received_us;
 	d->requests++;
-	netio_text(&r->origin.peer, client);
+	pool_note_request(&d->children.pool, r->received_us);
 	diag_log(DIAG_NOTICE, "%s from %s filename %.*s",
-	    req->op == PACKET_WRQ ? "WRQ" : "RRQ", client,
+	    req->op == PACKET_WRQ ? "WRQ" : "RRQ", r->client,
 	    (int)(req->name.len < 256 ? req->name.len : 256),
 	    (const char *)req->name.buf);
 	if (is_waiting(d, r) || children_has(&d->children, r)) {
@@ -203,6 +203,7 @@ take_datagrams(struct dispatcher *d, unsigned index)
 			d->ignored++;
 			continue;
 		}
+		netio_text(&r->origin.peer, r->client);
 		identify(r, &req);
 		take_request(d, r, &req);
 	}
@@ -228,6 +229,7 @@ drain(struct dispatcher *d)
 	if (d->is_draining)
 		return;
 	d->is_draining = true;
+	pool_dismiss(&d->children.pool);
 	d->dropped = count_dropped(d) - d->dropped_before;
 	service_stop_listening(d->service);
 }
@@ -270,6 +272,7 @@ take_orders(struct dispatcher *d)
 		/* the keeper died: whoever comes next reads the socket */
 		close(d->control);
 		d->control = d->children.control = -1;
+		d->children.pool.control = -1;
 		drain(d);
 		return;
 	}
@@ -320,7 +323,7 @@ init_signals(struct dispatcher *d)
 static bool
 init_memory(struct dispatcher *d)
 {
-	d->waiting = calloc(WAITING_MAX, sizeof(*d->waiting));
+	d->waiting = memory_get_unforked(WAITING_MAX * sizeof(*d->waiting));
 	return d->waiting != NULL &&
 	    children_init(&d->children, d->service, d->control);
 }
@@ -347,6 +350,7 @@ next_deadline(const struct dispatcher *d)
 	if (d->waiting_count != 0)
 		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
 	at = min_u64(at, d->children.sweep_at_us);
+	at = min_u64(at, pool_trim_at(&d->children.pool));
 	/* nobody tells when a stranger ends */
 	if (d->is_stopping && d->children.strangers != 0)
 		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
@@ -372,11 +376,17 @@ wait_for_events(struct dispatcher *d)
 	struct pollfd fds[LAUNCH_MAX + 1];
 	uint64_t deadline_us = next_deadline(d), now_us = clock_mono_us();
 	uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
-	struct timespec ts = {
-		.tv_sec = (time_t)(wait_us / US_PER_S),
-		.tv_nsec = (long)(wait_us % US_PER_S) * 1000,
-	};
+	bool is_short = !d->is_draining &&
+	    pool_is_short(&d->children.pool, now_us);
+	bool is_endless = deadline_us == NEVER && !is_short;
+	struct timespec ts;
 	unsigned i, n = d->service->listener_count;
+	int ready;
+
+	if (is_short)
+		wait_us = min_u64(wait_us, IDLE_SPAN);
+	ts.tv_sec = (time_t)(wait_us / US_PER_S);
+	ts.tv_nsec = (long)(wait_us % US_PER_S) * 1000;
 
 	fds[0].fd = d->control;
 	fds[0].events = POLLIN;
@@ -386,8 +396,11 @@ wait_for_events(struct dispatcher *d)
 		fds[i + 1].events = POLLIN;
 		fds[i + 1].revents = 0;
 	}
-	if (ppoll(fds, n + 1, deadline_us == NEVER ? NULL : &ts,
-	    &d->waiting_mask) <= 0)
+	ready = ppoll(fds, n + 1, is_endless ? NULL : &ts, &d->waiting_mask);
+	/* nothing else to do */
+	if (ready == 0 && is_short)
+		pool_fork_one(&d->children.pool);
+	if (ready <= 0)
 		return;
 	for (i = 0; i < n; i++)
 		if (fds[i + 1].revents != 0)
@@ -402,14 +415,14 @@ dispatcher_free(struct dispatcher *d)
 	if (d == NULL)
 		return;
 	children_free(&d->children);
-	free(d->waiting);
-	free(d);
+	memory_unmap(d->waiting, WAITING_MAX * sizeof(*d->waiting));
+	memory_unmap(d, sizeof(*d));
 }
 
 noreturn void
 dispatcher_run(struct service *s, int control, bool sweep_first)
 {
-	struct dispatcher *d = calloc(1, sizeof(*d));
+	struct dispatcher *d = memory_get_unforked(sizeof(*d));
 	char why[256] = "no memory", text[256];
 	int err = -ENOMEM;
 
@@ -442,6 +455,7 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 		children_reap(&d->children);
 		serve_waiting(d);
 		end_stragglers(d);
+		pool_trim(&d->children.pool, clock_mono_us());
 		if (clock_mono_us() >= d->children.sweep_at_us ||
 		    (d->is_stopping && d->children.strangers != 0))
 			children_sweep(&d->children);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,11 @@
 #define ASKED_MAX	512
 #define REFUSED_BATCH	64	/* calls that empty a refused socket's queue */
 #define SPACE_CHECK	(1024 * 1024)	/* bytes between two looks at the disk */
-#define REPLY_MAX	1024	/* bytes: ACK or ERROR with its text */
+#define REPLY_MAX	(BULKIO_SMALL - 1)	/* bytes: ACK or ERROR */
 #define GATHER_MAX	64	/* blocks of an upload in one write */
 #define GATHER_BYTES	(64 * 1024)	/* likewise, in lock-step */
+#define WARM_STACK	(24 * 1024)
+#define WARM_STEP	4096
 /* A deadline this near is worth a call of its own, for the timer errs. */
 #define NEAR_US		5000
 
@@ -110,6 +113,14 @@ transfer_tell(pid_t pid, enum transfer_word word)
 /* ---- the record ------------------------------------------------------- */
 
 void
+transfer_copy_order(struct transfer_order *to,
+    const struct transfer_order *from)
+{
+	memcpy(to, from, offsetof(struct transfer_order, request) +
+	    from->request_len);
+}
+
+void
 transfer_describe(const struct transfer_order *order,
     struct translog_record *rec)
 {
@@ -119,10 +130,9 @@ transfer_describe(const struct transfer_order *order,
 	(void)packet_decode_request(order->request, order->request_len, &req);
 	memcpy(rec->id, order->id, sizeof(rec->id));
 	rec->op = req.op == PACKET_WRQ ? TRANSLOG_WRITE : TRANSLOG_READ;
-	netio_text(&order->origin.peer, rec->client);
+	memcpy(rec->client, order->client, sizeof(rec->client));
+	memcpy(rec->server, order->server, sizeof(rec->server));
 	rec->numbers[TRANSLOG_CLIENT_PORT] = netio_port(&order->origin.peer);
-	if (order->origin.has_local)
-		netio_text(&order->origin.local, rec->server);
 	rec->file.buf = req.name.buf;
 	rec->file.len = req.name.len;
 }
@@ -152,14 +162,15 @@ describe(struct transfer *t)
 
 	rec->numbers[TRANSLOG_SERVER_PORT] = t->a.sock == -1 ?
 	    TRANSLOG_ABSENT : netio_local_port(t->a.sock);
-	snprintf(rec->mode, sizeof(rec->mode), "%s", mode_name(t->a.req.mode));
+	strcpy(rec->mode, mode_name(t->a.req.mode));
 	if (t->a.req.options.len != 0) {
 		rec->asked.buf = (const uint8_t *)t->asked;
 		rec->asked.len = options_describe(t->a.req.options, t->asked,
 		    sizeof(t->asked));
 	}
 	if (t->a.path[0] != '\0') {
-		snprintf(t->shown_path, sizeof(t->shown_path), "/%s",
+		t->shown_path[0] = '/';
+		strcpy(t->shown_path + 1,
 		    strcmp(t->a.path, ".") == 0 ? "" : t->a.path);
 		rec->path.buf = (const uint8_t *)t->shown_path;
 		rec->path.len = strlen(t->shown_path);
@@ -308,8 +319,6 @@ make_buffers(struct transfer *t)
 	if (err == 0 && t->a.req.op == PACKET_RRQ)
 		err = download_init(&t->download, &t->a);
 	if (err == 0)
-		err = wakeup_init();
-	if (err == 0)
 		return true;
 	access_errno(&t->a.verdict, "get memory", -err);
 	return false;
@@ -442,7 +451,8 @@ finish(struct transfer *t)
 	/* a record is written once: no signal may cut it short */
 	hear_words(false);
 	record_end(t);
-	hear_words(true);
+	if (t->a.req.op == PACKET_WRQ)
+		hear_words(true);
 }
 
 static void
@@ -603,7 +613,6 @@ run_engine(struct transfer *t)
 		perform_all(t);
 		publish_progress(t);
 	}
-	hear_words(false);
 }
 
 /* ---- the process ------------------------------------------------------ */
@@ -619,18 +628,40 @@ transfer_setup(struct transfer *t, const struct transfer_order *order,
 	transfer_describe(order, &t->rec);
 }
 
-/* Whatever this process does not need is gone before it reads a byte. */
-static struct live_slot *
-leave_dispatcher(const struct transfer_order *o)
+void
+transfer_prepare(struct service *s)
 {
-	struct live_slot *slot;
-
-	service_stop_listening(o->service);
+	service_stop_listening(s);
 	diag_close();
 #ifndef INSTRUMENTED
 	dup2(STDIN_FILENO, STDERR_FILENO);
 #endif
-	slot = service_map_slot(o->service, o->slot);
+}
+
+/*
+ * Whatever a process touches first costs a page fault: the stack, and code
+ * of ours and of libc.  Here nobody waits for it.
+ */
+void
+transfer_warm_up(void)
+{
+	static const uint8_t request[] = "\0\1a\0octet\0";
+	volatile uint8_t stack[WARM_STACK];
+	struct packet_request req;
+	size_t i;
+
+	for (i = 0; i < sizeof(stack); i += WARM_STEP)
+		stack[i] = 0;
+	(void)packet_decode_request(request, sizeof(request) - 1, &req);
+	(void)clock_mono_us();
+	hear_words(false);
+}
+
+static struct live_slot *
+enter_slot(const struct transfer_order *o)
+{
+	struct live_slot *slot = service_map_slot(o->service, o->slot);
+
 	if (slot == NULL ||
 	    shm_lock(o->service->table_fd, live_offset(o->slot)) != 0)
 		_exit(EXIT_FAILURE);
@@ -639,11 +670,11 @@ leave_dispatcher(const struct transfer_order *o)
 }
 
 noreturn void
-transfer_run(const struct transfer_order *order)
+transfer_serve(const struct transfer_order *order)
 {
 	struct transfer t;
 
-	transfer_setup(&t, order, leave_dispatcher(order));
+	transfer_setup(&t, order, enter_slot(order));
 	if (admission_decide(&t.a) && make_buffers(&t)) {
 		describe(&t);
 		record_start(&t);

@@ -1,11 +1,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "os/bulkio.h"
+#include "os/memory.h"
 
 #define SEGMENTS_MAX	64	/* Linux before 6.9 cuts into no more */
 #define DATAGRAM_MAX	65507	/* bytes of payload, IPv4 */
@@ -174,7 +174,7 @@ bulkio_receiver_init(struct bulkio_receiver *r, int fd, size_t largest,
 {
 	bool is_window = window > 1;
 
-	memset(r, 0, sizeof(*r));
+	memset(r, 0, offsetof(struct bulkio_receiver, small));
 	r->fd = fd;
 	r->slot_len = is_window ? JOINED_MAX : largest + 1;
 	r->stride = is_window ? r->slot_len + SLOT_GAP : r->slot_len;
@@ -183,9 +183,10 @@ bulkio_receiver_init(struct bulkio_receiver *r, int fd, size_t largest,
 		r->slot_count = 1;
 	r->least = window < SLOTS_MAX / 2 ? window : SLOTS_MAX / 2;
 	/* pages that nothing is received into cost nothing */
-	r->buf = malloc(r->slot_count * r->stride);
+	r->buf = r->slot_count * r->stride <= sizeof(r->small) ? r->small :
+	    memory_get(r->slot_count * r->stride);
 	if (is_window)
-		r->slots = calloc(1, sizeof(*r->slots));
+		r->slots = memory_get(sizeof(*r->slots));
 	if (r->buf == NULL || (is_window && r->slots == NULL)) {
 		bulkio_receiver_free(r);
 		return -ENOMEM;
@@ -198,8 +199,9 @@ bulkio_receiver_init(struct bulkio_receiver *r, int fd, size_t largest,
 void
 bulkio_receiver_free(struct bulkio_receiver *r)
 {
-	free(r->buf);
-	free(r->slots);
+	if (r->buf != r->small)
+		memory_put(r->buf, r->slot_count * r->stride);
+	memory_put(r->slots, sizeof(*r->slots));
 	r->buf = NULL;
 	r->slots = NULL;
 }

@@ -1,0 +1,33 @@
+/*
+ * memory - whole pages, for what fork() should not copy, must share, or
+ * what a short-lived process needs once.
+ *
+ * malloc() in a process that was just forked copies pages of the heap that
+ * it shares with its parent; fresh pages cost less.  All of it is zeroed.
+ */
+#ifndef OS_MEMORY_H
+#define OS_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Pages of our own, or NULL. */
+void *memory_get(size_t len);
+
+/* Give back what memory_get() gave; ptr may be NULL. */
+void memory_put(void *ptr, size_t len);
+
+/* Pages that children do not have: fork() need not look at them. */
+void *memory_get_unforked(size_t len);
+
+/*
+ * memory_get_shared - pages that this process and its children both write.
+ * Children that are forked have them only while memory_show() says so.
+ */
+void *memory_get_shared(size_t len);
+void memory_show(void *ptr, size_t len, bool to_children);
+
+/* This process leaves shared or unforked pages; the others keep them. */
+void memory_unmap(void *ptr, size_t len);
+
+#endif

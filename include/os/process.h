@@ -1,0 +1,37 @@
+/*
+ * process - making processes cheaply, and letting one sleep until another
+ * has work for it.
+ */
+#ifndef OS_PROCESS_H
+#define OS_PROCESS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * process_fork - fork() without what libc does for threads and streams,
+ * which writes to pages that would else stay shared.  For a process with
+ * one thread whose children end by _exit().
+ */
+pid_t process_fork(void);
+
+/*
+ * process_follow - be killed when the parent dies; false: it is dead.
+ * parent     its process id, taken before the fork
+ */
+bool process_follow(pid_t parent);
+
+/* Live on when the parent dies. */
+void process_leave(void);
+
+/* What ps shows as its name (15 bytes of it). */
+void process_name(const char *name);
+
+/* Sleep while *word, in shared memory, is value; may wake for nothing. */
+void process_sleep(atomic_uint *word, unsigned value);
+
+/* Wake who sleeps on word. */
+void process_wake(atomic_uint *word);
+
+#endif
