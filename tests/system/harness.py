@@ -95,15 +95,25 @@ def processes():
     return found
 
 
-def children(pid):
-    return sorted(child for child, parent in processes().items() if parent == pid)
+def is_spare(pid):
+    """A transfer process that waits for a request (src/daemon/pool.c)."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text() == "tftpd-ready\n"
+    except OSError:
+        return False
+
+
+def children(pid, spares=False):
+    return sorted(child for child, parent in processes().items()
+                  if parent == pid and (spares or not is_spare(child)))
 
 
 def descendants(pid):
+    """All below it but spare processes."""
     tree, found = processes(), set()
     for _ in range(10):
         found |= {child for child, parent in tree.items() if parent == pid or parent in found}
-    return found
+    return {child for child in found if not is_spare(child)}
 
 
 def kill(pid, number):
@@ -244,6 +254,25 @@ class Log:
     def wait_start(self, seconds=5.0, **like):
         until(lambda: self.starts(**like), seconds, f"a start record with {like}")
         return self.starts(**like)[-1]
+
+
+class Tail:
+    """The log as it grows: each look reads on from the end of the last one."""
+
+    def __init__(self, log):
+        self.path, self.rest = log.path, b""
+        self.offset = self.path.stat().st_size if self.path.exists() else 0
+
+    def look(self):
+        """The records that are new."""
+        if not self.path.exists() or self.path.stat().st_size == self.offset:
+            return []
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            text = file.read()
+        self.offset += len(text)
+        *lines, self.rest = (self.rest + text).split(b"\n")
+        return [json.loads(line) for line in lines]
 
 
 def matches(record, like):
@@ -416,6 +445,10 @@ class Lane:
         self.number += 1
         return self.number
 
+    def note(self, text):
+        """A figure, for the one who reads the run."""
+        print(text, flush=True)
+
     # Building the world.
 
     def settle_in(self):
@@ -550,6 +583,31 @@ class Lane:
         peer = tftp.Peer(self.ledger, server, **how)
         self.peers_open.append(peer)
         return peer
+
+    def load(self, *args, ends=1):
+        """Run tftp-load; returns what it counted.  The name, its last argument, leaves
+        so many end records; None: who calls notes that."""
+        command = [self.load_program(), "--server", f"127.0.0.1:{PORT}", *args]
+        if ends is not None:
+            self.ledger.note(args[-1], ends)
+        done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
+                              capture_output=True, env=self.environment(), timeout=90 * self.slowness)
+        check(done.stdout, f"tftp-load ended with status {done.returncode}: {done.stderr.decode()}")
+        return json.loads(done.stdout)
+
+    def load_program(self):
+        found = self.scratch / "bin/tftp-load"
+        if not found.exists():
+            raise Failure(f"{self.build / 'tests/bench/tftp-load'} is missing: build it first")
+        return found
+
+    def make_content(self, name, size, sparse=False):
+        """A served file with the content that tftp-load expects."""
+        path = self.root / name
+        if not path.exists():
+            run(self.load_program(), "--make-sparse" if sparse else "--make", path, size)
+            path.chmod(0o644)
+        return path
 
     def close_peers(self):
         while self.peers_open:

@@ -35,6 +35,7 @@ import test_clients
 import test_confinement
 import test_install
 import test_lifecycle
+import test_load
 import test_names
 import test_options
 import test_orders
@@ -45,6 +46,7 @@ import test_stats
 import test_storm
 import test_truth
 import test_uploads
+import test_windows
 
 
 class Group:
@@ -64,6 +66,11 @@ GROUPS = (
     Group("storm-xinetd", test_storm, "xinetd", alone=True),
     Group("storm-inetd", test_storm, "inetd", alone=True),
     Group("storm-activate", test_storm, "activate-inetd", alone=True),
+    Group("stress", test_load, "stress", alone=True, seconds=300),
+    Group("single", test_load, "single", alone=True),
+    Group("calls", test_load, "calls", alone=True),
+    Group("losses", test_windows, "losses", alone=True),
+    Group("sizes", test_windows, "sizes"),
     Group("silence", test_silence),
     Group("clients-xinetd", test_clients, "xinetd"),
     Group("clients-inetd", test_clients, "inetd"),
@@ -190,8 +197,9 @@ class Suite:
         (folder / "bin").mkdir(parents=True)
         (folder / "reports").mkdir()
         (folder / "reports").chmod(0o1777)
-        for program in ("tftpd", "tftpd-stats"):
-            shutil.copy(self.args.build / program, folder / "bin" / program)
+        for program in ("tftpd", "tftpd-stats", "tests/bench/tftp-load"):
+            if (self.args.build / program).exists():
+                shutil.copy(self.args.build / program, folder / "bin")
         if self.args.valgrind:
             tftpd = folder / "bin/tftpd"
             tftpd.rename(folder / "bin/tftpd.real")
