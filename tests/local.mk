@@ -21,12 +21,12 @@ UNIT_TESTS = \
 	tests/unit/t-pace \
 	tests/unit/t-packet \
 	tests/unit/t-pathname \
+	tests/unit/t-patience \
 	tests/unit/t-readahead \
 	tests/unit/t-resolve \
 	tests/unit/t-shm \
 	tests/unit/t-text \
 	tests/unit/t-translog \
-	tests/unit/t-wakeup \
 	tests/unit/t-when
 
 EXTRA_DIST = autogen.sh tests/unit/pure.sh
@@ -94,6 +94,9 @@ tests_unit_t_when_LDADD = $(STATS_LIBS)
 tests_unit_t_access_SOURCES = tests/unit/t-access.c tests/unit/t.h
 tests_unit_t_access_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_access_LDADD = $(UNIT_LIBS)
+tests_unit_t_patience_SOURCES = tests/unit/t-patience.c tests/unit/t.h
+tests_unit_t_patience_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_patience_LDADD = $(UNIT_LIBS)
 tests_unit_t_append_SOURCES = tests/unit/t-append.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_append_CFLAGS = $(UNIT_CFLAGS)
@@ -133,7 +136,4 @@ tests_unit_t_shm_SOURCES = tests/unit/t-shm.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_shm_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_shm_LDADD = $(UNIT_LIBS)
-tests_unit_t_wakeup_SOURCES = tests/unit/t-wakeup.c tests/unit/t.h \
 	tests/unit/t-work.h
-tests_unit_t_wakeup_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_t_wakeup_LDADD = $(UNIT_LIBS)

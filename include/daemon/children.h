@@ -66,13 +66,27 @@ bool children_start(struct children *c, const struct request *r);
 /* Answer a request by "Server busy", without a process. */
 void children_refuse(struct children *c, const struct request *r);
 
+enum children_verdict {
+	CHILDREN_NEW,		/* nothing like it: to be started */
+	CHILDREN_COPY,		/* of one that runs, or has just ended */
+	/*
+	 * It came after the last word of one that runs.  The client may have
+	 * got all and ask anew, and we have not read its last ACK yet.
+	 */
+	CHILDREN_DOUBTFUL
+};
+
 /*
- * children_has - is this a copy of a request that runs, or has just ended?
+ * children_judge - is this a copy of a request?
  *
  * Tells the transfer of a copy if its peer has not answered yet, and the
- * one that a reset machine left behind to end.  true: nothing is to start.
+ * one that a reset machine left behind to end.
  */
-bool children_has(struct children *c, const struct request *r);
+enum children_verdict children_judge(struct children *c,
+    const struct request *r);
+
+/* Has the transfer that made a request doubtful ended by now? */
+bool children_has_ended(struct children *c, const struct request *r);
 
 /*
  * children_make_room - tell one to give its place: an upload that is stored

@@ -87,6 +87,15 @@ uint16_t netio_path_blksize(int fd);
 /* The port that a transfer's socket has here. */
 uint16_t netio_local_port(int fd);
 
+/* From now on the kernel notes when a datagram arrives on the socket. */
+void netio_note_arrivals(int fd);
+
+/*
+ * netio_arrived_ago - how long before now the datagram that was received
+ * last had arrived, in microseconds; 0 if that is not known.
+ */
+uint64_t netio_arrived_ago(int fd);
+
 /*
  * netio_send - one datagram on a transfer's socket.
  *

@@ -209,7 +209,12 @@ rtt_sample(struct engine *e, uint64_t rtt_us)
 		e->srtt_us = (7 * e->srtt_us + rtt_us) / 8;
 		e->min_rtt_us = min_u64(e->min_rtt_us, rtt_us);
 	}
-	e->rto_us = max_u64(e->srtt_us + 4 * e->rttvar_us, RTO_MIN_US);
+	/*
+	 * Where samples are many the variance is small, and one late answer
+	 * of a busy client would be a resend: two round trips of room at least.
+	 */
+	e->rto_us = max_u64(e->srtt_us + max_u64(4 * e->rttvar_us,
+	    2 * e->srtt_us), RTO_MIN_US);
 	e->backoff = 0;
 }
 

@@ -516,38 +516,61 @@ find_same(struct children *c, const struct request *r, uint32_t *slot)
 	return found;
 }
 
-/*
- * Is this a copy of a request that runs already?  PXE ROMs take the same
- * port after a reset, so a repeat that comes when the peer has been heard
- * and is quiet again is a new boot.
- */
 static bool
-is_repeat(struct children *c, const struct request *r)
+has_ended(struct children *c, uint32_t slot)
 {
+	return atomic_load(&slot_at(c, slot)->state) == LIVE_ENDED;
+}
+
+/*
+ * The same request as one that is live.  PXE ROMs take the same port after a
+ * reset, so one that comes when the peer has been heard and is quiet again is
+ * a new boot.
+ */
+static enum children_verdict
+judge_same(struct children *c, const struct request *r, uint32_t slot)
+{
+	uint64_t heard_us = atomic_load(&slot_at(c, slot)->heard_us);
+	bool is_over = has_ended(c, slot);
+
+	if (heard_us == 0) {
+		if (!is_over)
+			transfer_tell(c->pids[slot], TRANSFER_REPEAT);
+		return CHILDREN_COPY;
+	}
+	if (arrived_us(r) < heard_us)
+		return CHILDREN_COPY;
+	if (!is_over && arrived_us(r) < heard_us + LATE_COPY)
+		return CHILDREN_DOUBTFUL;
+	return CHILDREN_NEW;
+}
+
+static enum children_verdict
+judge_live(struct children *c, const struct request *r)
+{
+	enum children_verdict verdict = CHILDREN_NEW;
 	struct child *kid;
 	uint32_t slot = 0;
-	uint64_t heard_us;
-	bool has_ended;
 
 	kid = find_same(c, r, &slot);
 	if (kid == NULL)
-		return false;
-	heard_us = atomic_load(&slot_at(c, slot)->heard_us);
+		return CHILDREN_NEW;
 	/* dead, and only not reaped yet: its port was closed before */
 	if (atomic_load(&slot_at(c, slot)->outcome) == OUTCOME_VANISHED)
-		return false;
-	has_ended = atomic_load(&slot_at(c, slot)->state) == LIVE_ENDED;
-	if (kid->whole_hash == r->whole_hash) {
-		if (heard_us == 0) {
-			if (!has_ended)
-				transfer_tell(c->pids[slot], TRANSFER_REPEAT);
-			return true;
-		}
-		if (arrived_us(r) < heard_us + (has_ended ? 0 : LATE_COPY))
-			return true;
-	}
-	tell_to_go(c, slot, TRANSFER_REPLACED);
-	return false;
+		return CHILDREN_NEW;
+	if (kid->whole_hash == r->whole_hash)
+		verdict = judge_same(c, r, slot);
+	if (verdict == CHILDREN_NEW)
+		tell_to_go(c, slot, TRANSFER_REPLACED);
+	return verdict;
+}
+
+bool
+children_has_ended(struct children *c, const struct request *r)
+{
+	uint32_t slot = 0;
+
+	return find_same(c, r, &slot) == NULL || has_ended(c, slot);
 }
 
 /* A transfer whose dispatcher died: the kernel knows its process. */
@@ -631,10 +654,17 @@ is_strangers(struct children *c, const struct request *r)
 	return is_copy;
 }
 
-bool
-children_has(struct children *c, const struct request *r)
+enum children_verdict
+children_judge(struct children *c, const struct request *r)
 {
-	return is_past(c, r) || is_repeat(c, r) || is_strangers(c, r);
+	enum children_verdict verdict;
+
+	if (is_past(c, r))
+		return CHILDREN_COPY;
+	verdict = judge_live(c, r);
+	if (verdict == CHILDREN_NEW && is_strangers(c, r))
+		return CHILDREN_COPY;
+	return verdict;
 }
 
 /* ---- memory ----------------------------------------------------------- */

@@ -23,6 +23,8 @@
 #define LOOK_FOR_ROOM	(100 * 1000)
 #define TERM_PATIENCE	(30 * US_PER_S)
 #define KILL_PATIENCE	(5 * US_PER_S)
+#define DOUBTFUL_MAX	16
+#define DOUBT_SPAN	(20 * 1000)	/* by then a last ACK has been read */
 #define IDLE_SPAN	500	/* without an event: there is time to fork */
 #define INTAKE_BATCH	64	/* datagrams between two looks at the rest */
 #define NEVER		UINT64_MAX
@@ -34,6 +36,8 @@ struct dispatcher {
 	struct request *waiting;	/* a ring */
 	unsigned waiting_first, waiting_count;
 	struct request intake;		/* the datagram being looked at */
+	struct request doubtful[DOUBTFUL_MAX];
+	unsigned doubtful_count;
 
 	uint64_t last_request_us;
 	bool is_draining, is_stopping;
@@ -85,6 +89,12 @@ notice(struct dispatcher *d, const char *text, bool with_counts)
 }
 
 static void
+copy_request(struct request *to, const struct request *from)
+{
+	memcpy(to, from, offsetof(struct request, buf) + from->len);
+}
+
+static void
 enqueue(struct dispatcher *d, const struct request *r)
 {
 	struct request *place;
@@ -95,7 +105,7 @@ enqueue(struct dispatcher *d, const struct request *r)
 	}
 	place = &d->waiting[(d->waiting_first + d->waiting_count) %
 	    WAITING_MAX];
-	memcpy(place, r, offsetof(struct request, buf) + r->len);
+	copy_request(place, r);
 	d->waiting_count++;
 	children_make_room(&d->children, d->waiting_count, r->received_us);
 }
@@ -163,9 +173,18 @@ is_waiting(const struct dispatcher *d, const struct request *r)
 }
 
 static void
+start_or_queue(struct dispatcher *d, const struct request *r)
+{
+	if (d->waiting_count != 0 || !children_start(&d->children, r))
+		enqueue(d, r);
+}
+
+static void
 take_request(struct dispatcher *d, const struct request *r,
     const struct packet_request *req)
 {
+	enum children_verdict verdict = CHILDREN_COPY;
+
 	d->last_request_us = r->received_us;
 	d->requests++;
 	pool_note_request(&d->children.pool, r->received_us);
@@ -173,12 +192,42 @@ take_request(struct dispatcher *d, const struct request *r,
 	    req->op == PACKET_WRQ ? "WRQ" : "RRQ", r->client,
 	    (int)(req->name.len < 256 ? req->name.len : 256),
 	    (const char *)req->name.buf);
-	if (is_waiting(d, r) || children_has(&d->children, r)) {
+	if (!is_waiting(d, r))
+		verdict = children_judge(&d->children, r);
+	if (verdict == CHILDREN_NEW)
+		start_or_queue(d, r);
+	else if (verdict == CHILDREN_DOUBTFUL &&
+	    d->doubtful_count < DOUBTFUL_MAX)
+		copy_request(&d->doubtful[d->doubtful_count++], r);
+	else
 		d->repeats++;
-		return;
+}
+
+/*
+ * tftp-hpa asks for the next file, from the same port, as soon as it has
+ * sent its last ACK.  If the transfer ends now, the kernel's stamps tell
+ * which of the two came first; if it goes on, this was a late copy.
+ */
+static void
+settle_doubts(struct dispatcher *d)
+{
+	uint64_t now_us = clock_mono_us();
+	unsigned i, kept = 0;
+	struct request *r;
+
+	for (i = 0; i < d->doubtful_count; i++) {
+		r = &d->doubtful[i];
+		if (!children_has_ended(&d->children, r) &&
+		    now_us - r->received_us < DOUBT_SPAN) {
+			if (kept++ != i)
+				copy_request(&d->doubtful[kept - 1], r);
+		} else if (children_judge(&d->children, r) == CHILDREN_NEW) {
+			start_or_queue(d, r);
+		} else {
+			d->repeats++;
+		}
 	}
-	if (d->waiting_count != 0 || !children_start(&d->children, r))
-		enqueue(d, r);
+	d->doubtful_count = kept;
 }
 
 /* Empty a listener, but look at everything else now and then. */
@@ -346,6 +395,8 @@ next_deadline(const struct dispatcher *d)
 {
 	uint64_t at = min_u64(d->term_at_us, d->kill_at_us);
 
+	if (d->doubtful_count != 0)
+		at = min_u64(at, d->doubtful[0].received_us + DOUBT_SPAN);
 	/* silent transfers come of age while requests wait for their place */
 	if (d->waiting_count != 0)
 		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
@@ -365,6 +416,7 @@ is_done(const struct dispatcher *d)
 {
 	if (d->is_draining)
 		return d->children.running == 0 && d->waiting_count == 0 &&
+		    d->doubtful_count == 0 &&
 		    (!d->is_stopping || d->children.strangers == 0);
 	return may_idle_out(d) && clock_mono_us() >= d->last_request_us +
 	    d->service->conf->linger_s * US_PER_S;
@@ -453,6 +505,7 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 	while (!is_done(d)) {
 		wait_for_events(d);
 		children_reap(&d->children);
+		settle_doubts(d);
 		serve_waiting(d);
 		end_stragglers(d);
 		pool_trim(&d->children.pool, clock_mono_us());

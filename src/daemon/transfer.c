@@ -15,8 +15,8 @@
 #include "daemon/download.h"
 #include "os/clock.h"
 #include "os/diag.h"
+#include "os/patience.h"
 #include "os/shm.h"
-#include "os/wakeup.h"
 
 #define ASKED_MAX	512
 #define REFUSED_BATCH	64	/* calls that empty a refused socket's queue */
@@ -26,8 +26,6 @@
 #define GATHER_BYTES	(64 * 1024)	/* likewise, in lock-step */
 #define WARM_STACK	(24 * 1024)
 #define WARM_STEP	4096
-/* A deadline this near is worth a call of its own, for the timer errs. */
-#define NEAR_US		5000
 
 struct transfer {
 	struct admission a;
@@ -39,6 +37,7 @@ struct transfer {
 	struct engine engine;
 	uint64_t now_us;		/* of the event at hand */
 	struct bulkio_receiver receiver;
+	struct patience patience;
 	struct download download;	/* RRQ */
 	struct iovec gathered[GATHER_MAX];	/* WRQ: not written yet */
 	int gathered_count;
@@ -57,12 +56,7 @@ static atomic_int words_heard;
 static void
 on_word(int number)
 {
-	int err = errno;
-
 	atomic_fetch_or(&words_heard, 1 << (number - SIGRTMIN));
-	/* it may come between the last look and the call that waits */
-	wakeup_soon();
-	errno = err;
 }
 
 static sigset_t
@@ -72,7 +66,6 @@ all_words(void)
 	int word;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGALRM);
 	for (word = 0; word < TRANSFER_WORDS; word++)
 		sigaddset(&set, SIGRTMIN + word);
 	return set;
@@ -97,7 +90,6 @@ transfer_init_signals(void)
 
 	sigfillset(&sa.sa_mask);
 	hear_words(false);
-	wakeup_init_signal();
 	for (word = 0; word < TRANSFER_WORDS; word++)
 		sigaction(SIGRTMIN + word, &sa, NULL);
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -208,6 +200,21 @@ add_costs(struct transfer *t)
 	}
 }
 
+/*
+ * When the client's last word arrived, which may be some time before it was
+ * read: what the same client sends after that is no part of this transfer.
+ */
+static void
+publish_last_word(struct transfer *t)
+{
+	/* in this order an interruption between the two makes it earlier */
+	uint64_t now_us = clock_mono_us();
+	uint64_t ago_us = netio_arrived_ago(t->a.sock);
+
+	if (t->engine.heard)
+		atomic_store(&t->slot->heard_us, now_us - ago_us);
+}
+
 /* The record of the end; after it nobody else writes one. */
 static void
 write_end(struct transfer *t)
@@ -217,6 +224,7 @@ write_end(struct transfer *t)
 	write_record(t);
 	if (t->slot == NULL)
 		return;
+	publish_last_word(t);
 	atomic_store(&t->slot->outcome, (uint32_t)t->rec.outcome);
 	atomic_store(&t->slot->state, LIVE_ENDED);
 }
@@ -505,6 +513,20 @@ take_words(struct transfer *t)
 	perform_all(t);
 }
 
+/*
+ * Before the answer goes out: the client may take it for the end and ask
+ * anew, and the dispatcher then wants to know what was heard.
+ */
+static void
+publish_progress(struct transfer *t)
+{
+	if (t->engine.heard && t->engine.outcome == OUTCOME_NONE)
+		atomic_store_explicit(&t->slot->heard_us, t->engine.heard_us,
+		    memory_order_relaxed);
+	atomic_store_explicit(&t->slot->bytes, t->engine.counts.bytes,
+	    memory_order_relaxed);
+}
+
 /* Hand to the engine what one call brings.  0 or as bulkio_receive(). */
 static int
 take_packets(struct transfer *t, int flags)
@@ -526,6 +548,7 @@ take_packets(struct transfer *t, int flags)
 	while (!engine_is_over(&t->engine) &&
 	    bulkio_next(&t->receiver, &buf, &len)) {
 		engine_on_packet(&t->engine, t->now_us, buf, len);
+		publish_progress(t);
 		perform_all(t);
 	}
 	return 0;
@@ -549,11 +572,7 @@ take_refusal(struct transfer *t)
 	perform_all(t);
 }
 
-/*
- * Wait for the peer, no longer than to the engine's deadline.  A distant
- * one costs no system call of its own: a timer that runs anyway ends the
- * wait.
- */
+/* Wait for the peer, no longer than to the engine's deadline. */
 static void
 wait_and_take(struct transfer *t)
 {
@@ -565,24 +584,11 @@ wait_and_take(struct transfer *t)
 		take_refusal(t);
 		return;
 	}
-	if (wait_us >= NEAR_US) {
-		wakeup_at(t->now_us, deadline_us);
-		if (atomic_load(&words_heard) == 0)
-			flags = 0;
-	} else if (wait_us != 0) {
+	if (patience_for(&t->patience, wait_us))
+		flags = 0;
+	else if (wait_us != 0)
 		(void)netio_wait(t->a.sock, wait_us);
-	}
 	(void)take_packets(t, flags);
-}
-
-static void
-publish_progress(struct transfer *t)
-{
-	if (t->engine.heard)
-		atomic_store_explicit(&t->slot->heard_us, t->engine.heard_us,
-		    memory_order_relaxed);
-	atomic_store_explicit(&t->slot->bytes, t->engine.counts.bytes,
-	    memory_order_relaxed);
 }
 
 static void
@@ -599,6 +605,8 @@ run_engine(struct transfer *t)
 		.adaptive = c->adaptive,
 	};
 
+	patience_init(&t->patience, t->a.sock);
+	netio_note_arrivals(t->a.sock);
 	t->now_us = clock_mono_us();
 	engine_init(&t->engine, &setup);
 	engine_start(&t->engine, t->now_us);
@@ -611,7 +619,6 @@ run_engine(struct transfer *t)
 		take_words(t);
 		engine_on_timer(&t->engine, t->now_us);
 		perform_all(t);
-		publish_progress(t);
 	}
 }
 

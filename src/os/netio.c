@@ -1,9 +1,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -418,6 +420,21 @@ netio_local_port(int fd)
 	if (getsockname(fd, &addr.sa, &len) == -1)
 		return 0;
 	return netio_port(&addr);
+}
+
+void
+netio_note_arrivals(int fd)
+{
+	/* the first call only tells the kernel to note them */
+	(void)netio_arrived_ago(fd);
+}
+
+uint64_t
+netio_arrived_ago(int fd)
+{
+	struct timespec stamp;
+
+	return ioctl(fd, SIOCGSTAMPNS, &stamp) == -1 ? 0 : age_us(&stamp);
 }
 
 int

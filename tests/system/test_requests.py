@@ -195,6 +195,23 @@ def a_closed_port_that_asks_again_is_answered(lane):
     check_two_ends(lane, second)
 
 
+def the_same_again_at_once_is_served(lane):
+    """tftp-hpa keeps its port and asks on its last ACK's heels: that is no late copy."""
+    lane.serve()
+    content = lane.content(700)
+    lane.file("again", content)
+    peer, rounds = lane.peer(), 100 if lane.quick else 400
+    for _ in range(rounds):
+        peer.read("again")
+        first = peer.expect(tftp.DATA, 1, seconds=0.9 * lane.slowness)
+        peer.ack(1)
+        second = peer.expect(tftp.DATA, 2)
+        check(first.payload + second.payload == content, "the content")
+        peer.ack(2)
+    until(lambda: len(lane.log.ends(**of_peer(peer), outcome="complete")) == rounds,
+          5 * lane.slowness, f"{rounds} ends")
+
+
 def rubbish_gets_no_answer(lane):
     """Everything but requests is dropped: no answer, no record, no loop."""
     server = lane.serve()
@@ -340,6 +357,8 @@ TESTS = (
     ("a killed client that asks again is answered within 1.5 s", a_killed_client_is_answered_soon, True),
     ("a client that died and came back on its port is served",
      a_closed_port_that_asks_again_is_answered, True),
+    ("a client that asks again on its last ACK's heels is served at once",
+     the_same_again_at_once_is_served, True),
     ("rubbish gets no answer and leaves no record", rubbish_gets_no_answer, True),
     ("a cut request gets one ERROR 4 at most", a_scrap_of_a_request_is_answered_or_not_but_never_twice,
      False),

@@ -937,6 +937,34 @@ test_wait(void)
 	t_in_child(in_wait, NULL, "waiting");
 }
 
+static void
+in_arrivals(const void *arg)
+{
+	struct request r;
+	int fd = transfer(&r);
+	uint64_t ago;
+	char c;
+
+	(void)arg;
+	netio_note_arrivals(fd);
+	C_OK(send_to(r.client, "127.0.0.1", port_of(fd), "x") &&
+	    netio_wait(fd, WAIT_MS * UINT64_C(1000)) == 1, "set-up");
+	usleep(30000);
+	C_OK(recv(fd, &c, 1, 0) == 1, "set-up");
+	ago = netio_arrived_ago(fd);
+	C_OK(ago >= 30000 && ago < 30000 + WAIT_MS * UINT64_C(1000),
+	    "before it was read");
+	usleep(30000);
+	C_OK(netio_arrived_ago(fd) >= ago + 30000, "and it grows old");
+	C_OK(netio_arrived_ago(-1) == 0, "no descriptor");
+}
+
+static void
+test_arrivals(void)
+{
+	t_in_child(in_arrivals, NULL, "arrivals");
+}
+
 /* ---- the path --------------------------------------------------------- */
 
 struct path {
@@ -1031,6 +1059,7 @@ main(void)
 		{ "a client that is gone", test_refused },
 		{ "receive buffer", test_receive_buffer },
 		{ "wait", test_wait },
+		{ "when a datagram arrived", test_arrivals },
 		{ "path MTU", test_path },
 		CU_TEST_INFO_NULL
 	};
