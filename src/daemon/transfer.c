@@ -431,12 +431,12 @@ store(struct transfer *t)
 
 	if (!write_gathered(t))
 		return;
-	if (!admission_still(&t->a)) {
-		give_up(t);
-		return;
-	}
+	/* a file system that can be interrupted must not fail here */
 	hear_words(false);
-	err = fileio_upload_store(&t->a.upload, t->a.may_replace);
+	if (!admission_still(&t->a))
+		err = -ECANCELED;
+	else
+		err = fileio_upload_store(&t->a.upload, t->a.may_replace);
 	hear_words(true);
 	t->now_us = clock_mono_us();
 	if (err == 0) {
@@ -444,7 +444,9 @@ store(struct transfer *t)
 		engine_on_stored(&t->engine, t->now_us);
 		return;
 	}
-	access_errno(&t->a.verdict, "store the file", -err);
+	/* else the verdict says already which rule it was */
+	if (err != -ECANCELED)
+		access_errno(&t->a.verdict, "store the file", -err);
 	give_up(t);
 }
 
