@@ -114,6 +114,7 @@ struct engine {
 	uint64_t turned_at;	/* acked at the last turn-back + 1; 0: none */
 	uint64_t turned_us;	/* when an equal ACK made us; 0: none did */
 	uint32_t copied_acks;	/* equal ACKs that told of no loss */
+	uint32_t clean_windows;	/* without one since the last of these */
 	uint32_t excused_acks;	/* equal ACKs that are still to be expected */
 	bool is_timers;		/* the timer sent the running window again */
 	uint64_t moved_at;	/* acked when such a window moved; 0: never */

@@ -5,7 +5,8 @@
  * A client's network card may hold no more than 16 packets until the client
  * comes to take them.  A window of 64 that arrives at once overruns it, is
  * sent again, and overruns it again.  So a window that keeps losing its
- * tail is sent in bursts that fit; one that does not is sent at once.
+ * tail is sent in bursts that fit.  One of more than 16 blocks begins so, and
+ * is sent at once when some have arrived whole.
  */
 #ifndef CORE_PACE_H
 #define CORE_PACE_H

@@ -57,6 +57,9 @@ bool children_init(struct children *c, struct service *s, int control);
 /* Give the memory back. */
 void children_free(struct children *c);
 
+/* The control socket is closed: nothing is to be closed in a child. */
+void children_forget_control(struct children *c);
+
 /*
  * children_start - give a request a process.
  * false: no slot is free, or no process can be had now.

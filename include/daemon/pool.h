@@ -31,10 +31,15 @@ struct pool {
 	uint64_t second_us;
 	unsigned now, before;
 	uint64_t last_us;	/* when the last one came; 0: none yet */
+	bool is_stuck;		/* no more of them before the next request */
 };
+
+/* All times are monotonic. */
 
 /* Get memory.  Without it there is no pool, which is no error. */
 void pool_init(struct pool *p, struct service *s, int control);
+
+void pool_free(struct pool *p);
 
 /* A request came: what the pool's size follows. */
 void pool_note_request(struct pool *p, uint64_t now_us);
@@ -45,7 +50,11 @@ pid_t pool_hand_over(struct pool *p, const struct transfer_order *order);
 /* Are there fewer ready processes than the load asks for? */
 bool pool_is_short(struct pool *p, uint64_t now_us);
 
-/* Fork one more.  For when there is nothing else to do. */
+/*
+ * pool_fork_one - for when there is nothing else to do.
+ * When no process can be had, the others go on, and it is tried again after
+ * the next request.
+ */
 void pool_fork_one(struct pool *p);
 
 /*

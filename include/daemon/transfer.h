@@ -44,7 +44,8 @@ void transfer_copy_order(struct transfer_order *to,
 /*
  * transfer_init_signals - once, in the dispatcher before the first fork:
  * handlers for the words above, which stay blocked; a transfer lets them
- * through only while it waits.  HUP, INT, QUIT, TERM are ignored.
+ * through while its engine runs, but not while a file is stored or its end
+ * recorded.  HUP, INT, QUIT, TERM are ignored.
  */
 void transfer_init_signals(void);
 

@@ -42,7 +42,7 @@ void bulkio_sender_init(struct bulkio_sender *s, int fd, size_t segment,
  */
 int bulkio_send(struct bulkio_sender *s, const uint8_t *buf, size_t len);
 
-#define BULKIO_SMALL	1024	/* bytes: such a receiver needs no memory */
+#define BULKIO_SMALL	1024	/* bytes of slots that need no pages of their own */
 
 struct bulkio_slots;
 
@@ -56,6 +56,7 @@ struct bulkio_receiver {
 
 	/* what the last call brought, and how much of it was taken */
 	unsigned slot, end;		/* slots, end is the first unused one */
+	size_t held;			/* bytes in the slots before end */
 	size_t at, len, piece;
 	uint8_t small[BULKIO_SMALL];
 };
@@ -68,7 +69,7 @@ struct bulkio_receiver {
  * window     packets that the peer may send in a row; more than one are
  *            taken in one call, and the kernel is asked to join them
  * keep       bytes that stay in memory before it is used again, about; with
- *            a window it is 16 datagrams or more
+ *            a window it is 16 datagrams or 64 KiB
  * Returns 0 or -ENOMEM.
  */
 int bulkio_receiver_init(struct bulkio_receiver *r, int fd, size_t largest,

@@ -17,15 +17,18 @@ void *memory_get(size_t len);
 /* Give back what memory_get() gave; ptr may be NULL. */
 void memory_put(void *ptr, size_t len);
 
-/* Pages that children do not have: fork() need not look at them. */
+/* Pages that children do not have: fork() need not look at them.  Or NULL. */
 void *memory_get_unforked(size_t len);
 
 /*
- * memory_get_shared - pages that this process and its children both write.
- * Children that are forked have them only while memory_show() says so.
+ * memory_get_shared - pages that this process and its children both write,
+ * or NULL.  Children that are forked have them only while memory_show() says
+ * so, at first not.
  */
 void *memory_get_shared(size_t len);
-void memory_show(void *ptr, size_t len, bool to_children);
+
+/* Shall children that are forked from now on have these pages?  0 or -errno. */
+int memory_show(void *ptr, size_t len, bool to_children);
 
 /* This process leaves shared or unforked pages; the others keep them. */
 void memory_unmap(void *ptr, size_t len);

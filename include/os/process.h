@@ -13,6 +13,7 @@
  * process_fork - fork() without what libc does for threads and streams,
  * which writes to pages that would else stay shared.  For a process with
  * one thread whose children end by _exit().
+ * Returns as fork(): the child's process id, 0 in the child, -1 with errno.
  */
 pid_t process_fork(void);
 

@@ -84,6 +84,7 @@
 #define DALLY_US		(7000 * US_PER_MS)
 #define COPY_MAX_US		(10 * US_PER_MS)
 #define COPIED_ACKS		3	/* seen so many, no equal ACK is believed */
+#define FORGET_AFTER		32	/* whole windows, for each of them */
 
 /*
  * What each block of a window adds to the timer while no window was timed:
@@ -489,6 +490,17 @@ follow_ack(struct engine *e, uint64_t now_us, uint64_t index, uint64_t got)
 		turn_back(e, now_us, got);
 }
 
+/*
+ * A network that reorders or doubles packets now and then is not one that
+ * copies each ACK.
+ */
+static void
+forget_copies(struct engine *e)
+{
+	if (e->copied_acks != 0 && ++e->clean_windows % FORGET_AFTER == 0)
+		e->copied_acks--;
+}
+
 static void
 on_new_ack(struct engine *e, uint64_t now_us, uint64_t index)
 {
@@ -508,8 +520,10 @@ on_new_ack(struct engine *e, uint64_t now_us, uint64_t index)
 		finish(e, OUTCOME_COMPLETE);
 		return;
 	}
-	if (is_window_end)
+	if (is_window_end) {
 		pace_on_whole(&e->pace, now_us - e->burst_us);
+		forget_copies(e);
+	}
 	follow_ack(e, now_us, index, got);
 }
 
@@ -524,7 +538,9 @@ is_copied_ack(struct engine *e, uint64_t now_us)
 	if (was_resent(e))
 		return true;
 	if (now_us - e->window_us < e->min_rtt_us - e->min_rtt_us / 8) {
-		e->copied_acks++;
+		if (e->copied_acks < COPIED_ACKS)
+			e->copied_acks++;
+		e->clean_windows = 0;
 		return true;
 	}
 	return e->copied_acks >= COPIED_ACKS;
@@ -693,6 +709,8 @@ engine_on_stored(struct engine *e, uint64_t now_us)
 	e->outcome = OUTCOME_COMPLETE;
 	push(e, ENGINE_FINISH);
 	e->state = ENGINE_DALLYING;
+	/* storing may have taken longer than the patience for a silent peer */
+	e->silence_us = now_us + e->give_up_us;
 	e->deadline_us = now_us + dally_for(e);
 }
 

@@ -138,9 +138,14 @@ bool
 admission_still(struct admission *a)
 {
 	struct stat now;
+	int err;
 
-	if (!a->may_replace || resolve_stat(a->path, &now) != 0)
+	if (!a->may_replace)
 		return true;
+	err = resolve_stat(a->path, &now);
+	if (err != 0)
+		return err == -ENOENT || refuse_errno(a, "store the file",
+		    -err);
 	if (now.st_ino == a->replaced.st_ino &&
 	    now.st_dev == a->replaced.st_dev)
 		return true;

@@ -46,6 +46,12 @@ slot_at(struct children *c, uint32_t slot)
 
 /* ---- the log's state and ids ------------------------------------------ */
 
+void
+children_forget_control(struct children *c)
+{
+	c->control = c->pool.control = -1;
+}
+
 /* Try to say in the log how many records it misses. */
 void
 children_tell_lost(struct children *c)
@@ -102,6 +108,7 @@ static void
 remove_hidden(struct children *c, const char *hidden)
 {
 	struct service *service = c->service;
+	int control = c->control;
 	char dir[PATHNAME_MAX + 1];
 	const char *base;
 	pid_t pid;
@@ -116,6 +123,8 @@ remove_hidden(struct children *c, const char *hidden)
 	if (pid != 0)
 		return;
 	/* *c is not here any more */
+	if (control != -1)
+		close(control);
 	service_stop_listening(service);
 	(void)resolve_unlink(dir, base + 1);
 	_exit(0);
@@ -715,7 +724,7 @@ children_init(struct children *c, struct service *s, int control)
 		if (atomic_load(&slot_at(c, i)->state) != LIVE_FREE)
 			c->strangers++;
 	/* transfers map their own slot only: cheaper, and less to spoil */
-	memory_show(c->table, size, false);
+	(void)memory_show(c->table, size, false);
 	return getrandom(&c->id_seed, sizeof(c->id_seed), 0) ==
 	    (ssize_t)sizeof(c->id_seed);
 }
@@ -723,6 +732,9 @@ children_init(struct children *c, struct service *s, int control)
 void
 children_free(struct children *c)
 {
-	if (c->service != NULL)
-		memory_unmap(c->list, memory_len(c->service));
+	if (c->service == NULL)
+		return;
+	pool_free(&c->pool);
+	memory_unmap(c->list, memory_len(c->service));
+	memory_unmap(c->table, (size_t)live_size(c->service->slots));
 }

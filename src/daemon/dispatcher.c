@@ -320,8 +320,8 @@ take_orders(struct dispatcher *d)
 	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
 		/* the keeper died: whoever comes next reads the socket */
 		close(d->control);
-		d->control = d->children.control = -1;
-		d->children.pool.control = -1;
+		d->control = -1;
+		children_forget_control(&d->children);
 		drain(d);
 		return;
 	}

@@ -36,6 +36,13 @@ pool_init(struct pool *p, struct service *s, int control)
 	p->berths = memory_get_shared(BERTHS_LEN);
 }
 
+void
+pool_free(struct pool *p)
+{
+	memory_unmap(p->berths, BERTHS_LEN);
+	p->berths = NULL;
+}
+
 /* ---- how many --------------------------------------------------------- */
 
 static void
@@ -54,6 +61,7 @@ pool_note_request(struct pool *p, uint64_t now_us)
 	turn_second(p, now_us);
 	p->now++;
 	p->last_us = now_us;
+	p->is_stuck = false;
 }
 
 bool
@@ -61,7 +69,7 @@ pool_is_short(struct pool *p, uint64_t now_us)
 {
 	unsigned busiest, want;
 
-	if (p->berths == NULL || p->last_us == 0 ||
+	if (p->berths == NULL || p->is_stuck || p->last_us == 0 ||
 	    now_us - p->last_us >= QUIET)
 		return false;
 	turn_second(p, now_us);
@@ -132,18 +140,14 @@ pool_fork_one(struct pool *p)
 	if (index == POOL_MAX)
 		return;
 	atomic_store(&p->berths[index].state, BERTH_IDLE);
-	memory_show(p->berths, BERTHS_LEN, true);
+	(void)memory_show(p->berths, BERTHS_LEN, true);
 	pid = process_fork();
 	if (pid == 0)
 		wait_for_order(&own, index, self);
-	memory_show(p->berths, BERTHS_LEN, false);
-	if (pid == -1) {
-		/* not again before the next request */
-		p->last_us = 0;
-		pid = 0;
-	}
-	p->pids[index] = pid;
-	p->ready += pid != 0;
+	(void)memory_show(p->berths, BERTHS_LEN, false);
+	p->is_stuck = pid == -1;
+	p->pids[index] = pid == -1 ? 0 : pid;
+	p->ready += pid != -1;
 }
 
 /* ---- the dispatcher's side -------------------------------------------- */
@@ -187,6 +191,8 @@ pool_forget(struct pool *p, pid_t pid)
 		return false;
 	was_idle = is_idle(p, i);
 	p->ready -= was_idle;
+	/* whatever kills idle processes would kill the next one, too */
+	p->is_stuck |= was_idle;
 	p->pids[i] = 0;
 	return was_idle;
 }

@@ -41,6 +41,7 @@ struct transfer {
 	struct download download;	/* RRQ */
 	struct iovec gathered[GATHER_MAX];	/* WRQ: not written yet */
 	int gathered_count;
+	uint64_t gathered_len;	/* bytes in them */
 	uint64_t space_checked;	/* bytes at the last look at the disk */
 
 	bool is_refused;	/* ICMP said that the client's port is closed */
@@ -371,19 +372,20 @@ send_packet(struct transfer *t, const struct engine_action *act)
 }
 
 /*
- * Is there still room?  The disk is asked once a megabyte; what has arrived
- * is on it already, so it counts as free for the comparison.
+ * Is there still room?  The disk is asked once a megabyte; what is on it
+ * already counts as free for the comparison.
  */
 static bool
 has_room(struct transfer *t)
 {
 	uint64_t bytes = t->engine.counts.bytes, available = UINT64_MAX;
+	uint64_t written = bytes - t->gathered_len;
 
 	if (bytes - t->space_checked >= SPACE_CHECK) {
 		t->space_checked = bytes;
 		available = fileio_available(t->a.upload.fd);
-		if (available < UINT64_MAX - bytes)
-			available += bytes;
+		if (available < UINT64_MAX - written)
+			available += written;
 	}
 	return access_size(&t->a.verdict, t->a.conf, bytes, available);
 }
@@ -399,6 +401,7 @@ write_gathered(struct transfer *t)
 	int count = t->gathered_count, err;
 
 	t->gathered_count = 0;
+	t->gathered_len = 0;
 	if (count == 0)
 		return true;
 	err = fileio_upload_writev(&t->a.upload, t->gathered, count);
@@ -414,6 +417,7 @@ write_data(struct transfer *t, const struct engine_action *act)
 {
 	struct iovec *iov = &t->gathered[t->gathered_count++];
 
+	t->gathered_len += act->data.len;
 	if (!has_room(t)) {
 		give_up(t);
 		return;
@@ -453,13 +457,13 @@ store(struct transfer *t)
 static void
 finish(struct transfer *t)
 {
+	/* a hidden file is removed and a record written once: without signals */
+	hear_words(false);
 	if (t->a.req.op == PACKET_WRQ &&
 	    t->engine.outcome != OUTCOME_COMPLETE) {
 		fileio_upload_abort(&t->a.upload);
 		t->slot->hidden[0] = '\0';
 	}
-	/* a record is written once: no signal may cut it short */
-	hear_words(false);
 	record_end(t);
 	if (t->a.req.op == PACKET_WRQ)
 		hear_words(true);
@@ -586,6 +590,9 @@ wait_and_take(struct transfer *t)
 		take_refusal(t);
 		return;
 	}
+	/* a word that came while we worked would not end a call */
+	if (atomic_load(&words_heard) != 0)
+		wait_us = 0;
 	if (patience_for(&t->patience, wait_us))
 		flags = 0;
 	else if (wait_us != 0)
@@ -663,7 +670,6 @@ transfer_warm_up(void)
 		stack[i] = 0;
 	(void)packet_decode_request(request, sizeof(request) - 1, &req);
 	(void)clock_mono_us();
-	hear_words(false);
 }
 
 static struct live_slot *

@@ -12,6 +12,7 @@
 #define MESSAGES_MAX	64	/* of one sendmmsg */
 #define SLOTS_MAX	32
 #define JOINED_MAX	65536	/* bytes of packets that came joined */
+#define HELD_MAX	65536	/* bytes in slots, then they are used again */
 /*
  * Slots that begin at the same place of a page would share a few lines of
  * the cache: this many bytes lie between them.
@@ -243,6 +244,8 @@ receive_slots(struct bulkio_receiver *r, int flags)
 	if (n == -1)
 		return -errno;
 	r->end = r->slot + (unsigned)n;
+	for (i = r->slot; i < r->end; i++)
+		r->held += slots->msgs[i].msg_len;
 	open_slot(r);
 	return 0;
 }
@@ -250,7 +253,9 @@ receive_slots(struct bulkio_receiver *r, int flags)
 bool
 bulkio_is_full(const struct bulkio_receiver *r)
 {
-	return r->end + r->least > r->slot_count;
+	/* joined packets fill few slots, but each of these is large */
+	return r->end + r->least > r->slot_count ||
+	    r->held >= HELD_MAX;
 }
 
 int
@@ -258,8 +263,10 @@ bulkio_receive(struct bulkio_receiver *r, int flags)
 {
 	ssize_t n;
 
-	if (bulkio_is_full(r))
+	if (bulkio_is_full(r)) {
 		r->end = 0;
+		r->held = 0;
+	}
 	r->slot = r->end;
 	if (r->slots != NULL)
 		return receive_slots(r, flags);

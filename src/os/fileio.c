@@ -327,7 +327,12 @@ fileio_available(int fd)
 {
 	struct statvfs vfs;
 
-	if (fstatvfs(fd, &vfs) == -1)
+	int err;
+
+	do {
+		err = fstatvfs(fd, &vfs);
+	} while (err == -1 && errno == EINTR);
+	if (err == -1)
 		return UINT64_MAX;
 	return (uint64_t)vfs.f_bavail * vfs.f_frsize;
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -48,28 +49,32 @@ memory_unmap(void *ptr, size_t len)
 		(void)munmap(ptr, len);
 }
 
+static void *
+map_hidden(size_t len, int flags)
+{
+	void *ptr = map(len, flags);
+
+	if (ptr == NULL || memory_show(ptr, len, false) == 0)
+		return ptr;
+	memory_unmap(ptr, len);
+	return NULL;
+}
+
 void *
 memory_get_unforked(size_t len)
 {
-	void *ptr = map(len, MAP_PRIVATE);
-
-	if (ptr != NULL)
-		memory_show(ptr, len, false);
-	return ptr;
+	return map_hidden(len, MAP_PRIVATE);
 }
 
 void *
 memory_get_shared(size_t len)
 {
-	void *ptr = map(len, MAP_SHARED);
-
-	if (ptr != NULL)
-		memory_show(ptr, len, false);
-	return ptr;
+	return map_hidden(len, MAP_SHARED);
 }
 
-void
+int
 memory_show(void *ptr, size_t len, bool to_children)
 {
-	(void)madvise(ptr, len, to_children ? MADV_DOFORK : MADV_DONTFORK);
+	return madvise(ptr, len, to_children ? MADV_DOFORK :
+	    MADV_DONTFORK) == -1 ? -errno : 0;
 }

@@ -8,6 +8,11 @@
 #include "config.h"
 #include "os/process.h"
 
+/* 32-bit systems that are young have only this one. */
+#ifndef SYS_futex
+#define SYS_futex SYS_futex_time64
+#endif
+
 pid_t
 process_fork(void)
 {

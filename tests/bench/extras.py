@@ -166,7 +166,8 @@ def serving(server):
 def memory(lane, sizes):
     """A slow client, so that the process can be looked at: at the OACK, and midway."""
     table = []
-    for op, windowsize in (("read", 1), ("read", 16), ("read", 64), ("write", 16)):
+    for op, windowsize, more in (("read", 1, []), ("read", 16, []), ("read", 64, []),
+                                 ("write", 16, []), ("write", 64, []), ("write", 64, ["--gso"])):
         for server in both(lane):
             lane.remove("slow-up")
             with server:
@@ -176,7 +177,7 @@ def memory(lane, sizes):
                 client = lane.begin_client(
                     server, "bigger" if op == "read" else "slow-up", "--op", op, "--size",
                     sizes.bigger, "--blksize", 1428, "--windowsize", windowsize, "--rtt-us",
-                    200_000)
+                    200_000, *more)
                 pid = until(lambda: serving(server), 3, "a transfer runs")
                 time.sleep(0.1)
                 idle = memory_of(pid)
@@ -184,7 +185,8 @@ def memory(lane, sizes):
                 midway = memory_of(pid)
                 client.kill()
                 client.communicate()
-            table.append([f"{server.name}: {op}, windowsize {windowsize}",
+            what = ", joined packets" if more else ""
+            table.append([f"{server.name}: {op}, windowsize {windowsize}{what}",
                           *(str(number) for number in idle + midway)])
     lane.remove("slow-up")
     return Table("Memory of a process (KiB)",

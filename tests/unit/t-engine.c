@@ -646,6 +646,29 @@ ack_within_a_pause(void)
 	CU_ASSERT(r.e.counts.gaps == 1 && r.e.counts.timeouts == 0);
 }
 
+/* A network that reorders now and then is not one that copies each ACK. */
+static void
+copied_acks_are_forgotten(void)
+{
+	struct rig r;
+	uint16_t i;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 4, .size = 512 * 800 });
+	ack(&r, 200, 0);
+	for (i = 4; i <= 12; i = (uint16_t)(i + 4)) {
+		ack(&r, 200, i);
+		IS(ack(&r, 20, i), "", "a copy");
+	}
+	IS(ack(&r, 200, 16), "17-20", "and on");
+	IS(ack(&r, 200, 16), "", "after three copies no equal ACK is believed");
+	for (i = 20; i < 20 + 4 * 40; i = (uint16_t)(i + 4))
+		ack(&r, 200, i);
+	i = (uint16_t)(i - 4);
+	T_OK(ack(&r, 200, i)[0] != '\0', "but after many windows without any");
+	CU_ASSERT_EQUAL(r.e.counts.gaps, 1);
+}
+
 /* EDK2 says for each block that it had already how far it is. */
 static void
 answers_to_blocks_that_came_twice(void)
@@ -967,6 +990,23 @@ upload(void)
 	CU_ASSERT_TRUE(engine_is_over(&r.e));
 }
 
+/* A disk that takes longer than the patience with a silent client. */
+static void
+dallying_after_a_slow_store(void)
+{
+	struct rig r;
+	uint64_t ms;
+
+	begin(&r, (struct shape){ .op = PACKET_WRQ });
+	IS(data(&r, 100, 1, 100), "w100 S", "all of it");
+	r.now += 40 * S;
+	engine_on_stored(&r.e, r.now);
+	IS(drain(&r), "a1 F", "stored");
+	IS(data(&r, 5 * S, 1, 100), "a1", "its copy is answered");
+	IS(timer(&r, &ms), "", "and it still dallies");
+	CU_ASSERT(ms > 6900);
+}
+
 static void
 upload_before_the_proof(void)
 {
@@ -1178,6 +1218,7 @@ main(void)
 		{ "a ring that overflows is filled in bursts",
 		    ring_that_overflows },
 		{ "an ACK within a pause", ack_within_a_pause },
+		{ "copies of ACKs are forgotten", copied_acks_are_forgotten },
 		{ "answers to blocks that came twice",
 		    answers_to_blocks_that_came_twice },
 		{ "copies of a few blocks", copies_of_a_few_blocks },
@@ -1201,6 +1242,7 @@ main(void)
 	CU_TestInfo writing[] = {
 		{ "lock-step", upload },
 		{ "before the address is proved", upload_before_the_proof },
+		{ "dallying after a slow store", dallying_after_a_slow_store },
 		{ "a gap is news", upload_gap_is_news },
 		{ "dallying is bounded", dally_is_bounded },
 		{ "the end of dallying", upload_ends_dallying },
