@@ -93,7 +93,7 @@ enum engine_habit { ENGINE_UNSEEN, ENGINE_DOES, ENGINE_DOES_NOT };
 
 #define ENGINE_QUEUE 4		/* no event causes more actions */
 
-/* Read freely; written by engine.c only. */
+/* Read freely; written by the engine only. */
 struct engine {
 	enum packet_opcode op;
 	struct options_granted granted;
