@@ -70,8 +70,4 @@ noreturn void transfer_serve(const struct transfer_order *order);
  */
 void transfer_busy(const struct transfer_order *order, const char *why);
 
-/* Write who asked for what into a record, from a request's bytes. */
-void transfer_describe(const struct transfer_order *order,
-    struct translog_record *rec);
-
 #endif

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "core/pathname.h"
-#include "daemon/children.h"
+#include "daemon/account.h"
+#include "children_parts.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/memory.h"
@@ -15,34 +16,9 @@
 #include "os/resolve.h"
 #include "os/shm.h"
 
-#define US_PER_S	1000000ULL
 #define SILENT_LONG	(2 * US_PER_S)	/* such a transfer makes room */
-#define LATE_COPY	(1 * US_PER_S)	/* a repeat this soon is no reset */
-#define LATE_REFUSED	(50 * 1000)	/* of a refused one: no client is as fast */
 #define CLAIM_SPAN	(10 * US_PER_S)	/* a claimed slot is locked by then */
 #define FORK_SPAN	(2 * US_PER_S)	/* since a fork failed */
-#define PAST_MAX	1024	/* ended transfers that are remembered */
-
-/* A running transfer; the index is its slot. */
-struct child {
-	char id[TRANSLOG_ID_LEN + 1];
-	union netio_addr peer;
-	uint64_t whole_hash;
-	uint64_t started_us;
-	bool was_told_to_go;
-};
-
-/* A transfer that has ended, while copies of its request may still come. */
-struct past {
-	union netio_addr peer;
-	uint64_t until_us;
-};
-
-static struct live_slot *
-slot_at(struct children *c, uint32_t slot)
-{
-	return (struct live_slot *)(void *)(c->table + live_offset(slot));
-}
 
 /* ---- the log's state and ids ------------------------------------------ */
 
@@ -222,48 +198,6 @@ children_sweep(struct children *c)
 	}
 }
 
-/*
- * A small file is sent before the copies of its request have all been read;
- * they must not start it again.  What came after the client's last word is
- * no copy: tftp-hpa asks for the next file from the same port, at once.
- */
-static void
-remember(struct children *c, uint32_t index)
-{
-	const struct child *kid = &c->list[index];
-	struct live_slot *slot = slot_at(c, index);
-	struct past *p = &c->past[c->past_next];
-	uint32_t outcome = atomic_load(&slot->outcome);
-	uint64_t heard_us = atomic_load(&slot->heard_us);
-
-	if (outcome == OUTCOME_VANISHED || outcome == OUTCOME_NONE)
-		return;
-	p->until_us = heard_us != 0 ? heard_us :
-	    clock_mono_us() + LATE_REFUSED;
-	p->peer = kid->peer;
-	c->past_hashes[c->past_next] = kid->whole_hash;
-	c->past_next = (c->past_next + 1) % PAST_MAX;
-}
-
-static uint64_t
-arrived_us(const struct request *r)
-{
-	return r->received_us - r->origin.waited_us;
-}
-
-static bool
-is_past(const struct children *c, const struct request *r)
-{
-	unsigned i;
-
-	for (i = 0; i < PAST_MAX; i++)
-		if (c->past_hashes[i] == r->whole_hash &&
-		    arrived_us(r) < c->past[i].until_us &&
-		    netio_equal(&c->past[i].peer, &r->origin.peer))
-			return true;
-	return false;
-}
-
 static void
 reap_one(struct children *c, uint32_t index, int status)
 {
@@ -282,7 +216,7 @@ reap_one(struct children *c, uint32_t index, int status)
 		if (atomic_load(&slot->state) == LIVE_ENDED)
 			note_log_result(c, atomic_load(&slot->log_errno),
 			    atomic_load(&slot->log_lost));
-		remember(c, index);
+		children_remember(c, index);
 		bury(c, index, message);
 	}
 	c->pids[index] = 0;
@@ -336,7 +270,7 @@ fill_slot(struct live_slot *slot, const struct transfer_order *order,
 	struct translog_record rec;
 	size_t len;
 
-	transfer_describe(order, &rec);
+	account_describe(order, &rec);
 	len = rec.file.len < LIVE_TEXT_MAX ? rec.file.len : LIVE_TEXT_MAX;
 	memcpy(slot->id, rec.id, sizeof(rec.id));
 	memcpy(slot->client, rec.client, sizeof(slot->client));
@@ -438,8 +372,9 @@ children_start(struct children *c, const struct request *r)
 	return true;
 }
 
-static void
-tell_to_go(struct children *c, uint32_t slot, enum transfer_word word)
+void
+children_tell_to_go(struct children *c, uint32_t slot,
+    enum transfer_word word)
 {
 	c->list[slot].was_told_to_go = true;
 	c->leaving++;
@@ -479,7 +414,7 @@ children_make_room(struct children *c, unsigned wanted, uint64_t now_us)
 		slot = i;
 	}
 	if (first != 0)
-		tell_to_go(c, slot, first == 2 ? TRANSFER_SHUTDOWN :
+		children_tell_to_go(c, slot, first == 2 ? TRANSFER_SHUTDOWN :
 		    TRANSFER_MAKE_ROOM);
 }
 
@@ -498,89 +433,7 @@ children_refuse(struct children *c, const struct request *r)
 	transfer_busy(&order, why);
 }
 
-/* ---- copies of requests ---------------------------------------------- */
-
-/*
- * A live transfer of the same client, port, operation and name.  Several
- * can be left for a moment after a reset: the youngest is the one meant.
- */
-static struct child *
-find_same(struct children *c, const struct request *r, uint32_t *slot)
-{
-	struct child *found = NULL, *kid;
-	uint32_t i;
-
-	for (i = 0; i < c->service->slots; i++) {
-		if (c->names[i] != r->name_hash || c->pids[i] == 0)
-			continue;
-		kid = &c->list[i];
-		if (kid->was_told_to_go ||
-		    !netio_equal(&kid->peer, &r->origin.peer))
-			continue;
-		if (found == NULL || kid->started_us >= found->started_us) {
-			found = kid;
-			*slot = i;
-		}
-	}
-	return found;
-}
-
-static bool
-has_ended(struct children *c, uint32_t slot)
-{
-	return atomic_load(&slot_at(c, slot)->state) == LIVE_ENDED;
-}
-
-/*
- * The same request as one that is live.  PXE ROMs take the same port after a
- * reset, so one that comes when the peer has been heard and is quiet again is
- * a new boot.
- */
-static enum children_verdict
-judge_same(struct children *c, const struct request *r, uint32_t slot)
-{
-	uint64_t heard_us = atomic_load(&slot_at(c, slot)->heard_us);
-	bool is_over = has_ended(c, slot);
-
-	if (heard_us == 0) {
-		if (!is_over)
-			transfer_tell(c->pids[slot], TRANSFER_REPEAT);
-		return CHILDREN_COPY;
-	}
-	if (arrived_us(r) < heard_us)
-		return CHILDREN_COPY;
-	if (!is_over && arrived_us(r) < heard_us + LATE_COPY)
-		return CHILDREN_DOUBTFUL;
-	return CHILDREN_NEW;
-}
-
-static enum children_verdict
-judge_live(struct children *c, const struct request *r)
-{
-	enum children_verdict verdict = CHILDREN_NEW;
-	struct child *kid;
-	uint32_t slot = 0;
-
-	kid = find_same(c, r, &slot);
-	if (kid == NULL)
-		return CHILDREN_NEW;
-	/* dead, and only not reaped yet: its port was closed before */
-	if (atomic_load(&slot_at(c, slot)->outcome) == OUTCOME_VANISHED)
-		return CHILDREN_NEW;
-	if (kid->whole_hash == r->whole_hash)
-		verdict = judge_same(c, r, slot);
-	if (verdict == CHILDREN_NEW)
-		tell_to_go(c, slot, TRANSFER_REPLACED);
-	return verdict;
-}
-
-bool
-children_has_ended(struct children *c, const struct request *r)
-{
-	uint32_t slot = 0;
-
-	return find_same(c, r, &slot) == NULL || has_ended(c, slot);
-}
+/* ---- all of them ------------------------------------------------------ */
 
 /* A transfer whose dispatcher died: the kernel knows its process. */
 static pid_t
@@ -626,54 +479,6 @@ children_end_dallying(struct children *c)
 		if (c->pids[i] != 0 &&
 		    atomic_load(&slot_at(c, i)->state) == LIVE_ENDED)
 			transfer_tell(c->pids[i], TRANSFER_SHUTDOWN);
-}
-
-/*
- * A copy of a request that a transfer of another dispatcher serves, one
- * that only ends its transfers or has died.  It cannot be told; its timer
- * sends the first reply again.
- */
-static bool
-is_strangers(struct children *c, const struct request *r)
-{
-	char theirs[LIVE_ADDR_MAX];
-	struct live_slot *slot;
-	uint64_t heard_us;
-	bool is_copy = false;
-	uint32_t i;
-
-	if (c->strangers == 0)
-		return false;
-	c->strangers = 0;
-	for (i = 0; i < c->service->slots; i++) {
-		slot = slot_at(c, i);
-		if (atomic_load(&slot->state) != LIVE_RUNNING ||
-		    c->pids[i] != 0)
-			continue;
-		c->strangers++;
-		if (slot->whole_hash != r->whole_hash ||
-		    slot->client_port != netio_port(&r->origin.peer))
-			continue;
-		live_get_text(slot->client, sizeof(theirs), theirs);
-		heard_us = atomic_load(&slot->heard_us);
-		if (strcmp(r->client, theirs) == 0 && (heard_us == 0 ||
-		    r->received_us < heard_us + LATE_COPY))
-			is_copy = true;
-	}
-	return is_copy;
-}
-
-enum children_verdict
-children_judge(struct children *c, const struct request *r)
-{
-	enum children_verdict verdict;
-
-	if (is_past(c, r))
-		return CHILDREN_COPY;
-	verdict = judge_live(c, r);
-	if (verdict == CHILDREN_NEW && is_strangers(c, r))
-		return CHILDREN_COPY;
-	return verdict;
 }
 
 /* ---- memory ----------------------------------------------------------- */

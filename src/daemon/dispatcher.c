@@ -471,37 +471,45 @@ dispatcher_free(struct dispatcher *d)
 	memory_unmap(d, sizeof(*d));
 }
 
-noreturn void
-dispatcher_run(struct service *s, int control, bool sweep_first)
+/* Memory, then the walls.  0 or -errno, with the reason in words. */
+static int
+set_up(struct dispatcher *d, struct service *s, int control, char *why,
+    size_t why_size)
 {
-	struct dispatcher *d = memory_get_unforked(sizeof(*d));
-	char why[256] = "no memory", text[256];
-	int err = -ENOMEM;
+	snprintf(why, why_size, "no memory");
+	if (d == NULL)
+		return -ENOMEM;
+	d->service = s;
+	d->control = control;
+	d->term_at_us = d->kill_at_us = NEVER;
+	d->last_request_us = clock_mono_us();
+	init_signals(d);
+	umask(s->conf->umask);
+	if (!init_memory(d))
+		return -ENOMEM;
+	return sandbox_enter(&s->walls, why, why_size);
+}
 
-	if (d != NULL) {
-		d->service = s;
-		d->control = control;
-		d->term_at_us = d->kill_at_us = NEVER;
-		d->last_request_us = clock_mono_us();
-		init_signals(d);
-		umask(s->conf->umask);
-		if (init_memory(d))
-			err = sandbox_enter(&s->walls, why, sizeof(why));
-	}
-	if (err != 0) {
-		diag_log(DIAG_ERROR, "not serving: %s", why);
-		dispatcher_free(d);
-		_exit(DISPATCHER_NO_WALLS);
-	}
+static void
+say_started(struct dispatcher *d, bool sweep_first)
+{
+	char text[256];
+
 	if (access(".", X_OK) == -1)
 		diag_log(DIAG_WARNING, "%s: the service user may not enter "
-		    "it: %s", s->conf->root, strerror(errno));
+		    "it: %s", d->service->conf->root, strerror(errno));
 	d->dropped_before = count_dropped(d);
 	if (sweep_first)
 		children_sweep(&d->children);
-	snprintf(text, sizeof(text), "dispatcher started: %s", s->walls_text);
+	snprintf(text, sizeof(text), "dispatcher started: %s",
+	    d->service->walls_text);
 	notice(d, text, false);
-	(void)send(control, (char[]){ DISPATCHER_READY }, 1, MSG_NOSIGNAL);
+	(void)send(d->control, (char[]){ DISPATCHER_READY }, 1, MSG_NOSIGNAL);
+}
+
+static void
+serve_until_done(struct dispatcher *d)
+{
 	while (!is_done(d)) {
 		wait_for_events(d);
 		children_reap(&d->children);
@@ -513,6 +521,21 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 		    (d->is_stopping && d->children.strangers != 0))
 			children_sweep(&d->children);
 	}
+}
+
+noreturn void
+dispatcher_run(struct service *s, int control, bool sweep_first)
+{
+	struct dispatcher *d = memory_get_unforked(sizeof(*d));
+	char why[256];
+
+	if (set_up(d, s, control, why, sizeof(why)) != 0) {
+		diag_log(DIAG_ERROR, "not serving: %s", why);
+		dispatcher_free(d);
+		_exit(DISPATCHER_NO_WALLS);
+	}
+	say_started(d, sweep_first);
+	serve_until_done(d);
 	drain(d);
 	children_tell_lost(&d->children);
 	notice(d, "dispatcher stopped", true);

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "core/engine.h"
+#include "daemon/account.h"
 #include "daemon/admission.h"
 #include "daemon/download.h"
 #include "os/clock.h"
@@ -18,7 +18,6 @@
 #include "os/patience.h"
 #include "os/shm.h"
 
-#define ASKED_MAX	512
 #define REFUSED_BATCH	64	/* calls that empty a refused socket's queue */
 #define SPACE_CHECK	(1024 * 1024)	/* bytes between two looks at the disk */
 #define REPLY_MAX	(BULKIO_SMALL - 1)	/* bytes: ACK or ERROR */
@@ -31,8 +30,6 @@ struct transfer {
 	struct admission a;
 	const struct transfer_order *order;
 	struct live_slot *slot;		/* NULL in the dispatcher */
-	char shown_path[PATHNAME_MAX + 2];
-	char asked[ASKED_MAX];
 
 	struct engine engine;
 	uint64_t now_us;		/* of the event at hand */
@@ -45,8 +42,7 @@ struct transfer {
 	uint64_t space_checked;	/* bytes at the last look at the disk */
 
 	bool is_refused;	/* ICMP said that the client's port is closed */
-	uint64_t first_reply_us;	/* since the request; 0: none yet */
-	struct translog_record rec;
+	struct account account;
 };
 
 /* ---- signals ---------------------------------------------------------- */
@@ -103,7 +99,7 @@ transfer_tell(pid_t pid, enum transfer_word word)
 	(void)kill(pid, SIGRTMIN + (int)word);
 }
 
-/* ---- the record ------------------------------------------------------- */
+/* ---- setting up ----------------------------------------------------- */
 
 void
 transfer_copy_order(struct transfer_order *to,
@@ -111,200 +107,6 @@ transfer_copy_order(struct transfer_order *to,
 {
 	memcpy(to, from, offsetof(struct transfer_order, request) +
 	    from->request_len);
-}
-
-void
-transfer_describe(const struct transfer_order *order,
-    struct translog_record *rec)
-{
-	struct packet_request req;
-
-	translog_clear(rec);
-	(void)packet_decode_request(order->request, order->request_len, &req);
-	memcpy(rec->id, order->id, sizeof(rec->id));
-	rec->op = req.op == PACKET_WRQ ? TRANSLOG_WRITE : TRANSLOG_READ;
-	memcpy(rec->client, order->client, sizeof(rec->client));
-	memcpy(rec->server, order->server, sizeof(rec->server));
-	rec->numbers[TRANSLOG_CLIENT_PORT] = netio_port(&order->origin.peer);
-	rec->file.buf = req.name.buf;
-	rec->file.len = req.name.len;
-}
-
-static const char *
-mode_name(enum packet_mode mode)
-{
-	switch (mode) {
-	case PACKET_MODE_OCTET: return "octet";
-	case PACKET_MODE_NETASCII: return "netascii";
-	case PACKET_MODE_MAIL: return "mail";
-	default: return "";
-	}
-}
-
-static void
-set_message(struct translog_record *rec, const char *text)
-{
-	rec->message.buf = (const uint8_t *)text;
-	rec->message.len = strlen(text);
-}
-
-static void
-describe(struct transfer *t)
-{
-	struct translog_record *rec = &t->rec;
-
-	rec->numbers[TRANSLOG_SERVER_PORT] = t->a.sock == -1 ?
-	    TRANSLOG_ABSENT : netio_local_port(t->a.sock);
-	strcpy(rec->mode, mode_name(t->a.req.mode));
-	if (t->a.req.options.len != 0) {
-		rec->asked.buf = (const uint8_t *)t->asked;
-		rec->asked.len = options_describe(t->a.req.options, t->asked,
-		    sizeof(t->asked));
-	}
-	if (t->a.path[0] != '\0') {
-		t->shown_path[0] = '/';
-		strcpy(t->shown_path + 1,
-		    strcmp(t->a.path, ".") == 0 ? "" : t->a.path);
-		rec->path.buf = (const uint8_t *)t->shown_path;
-		rec->path.len = strlen(t->shown_path);
-	}
-}
-
-static void
-write_record(struct transfer *t)
-{
-	int err = service_record(t->order->service, &t->rec);
-
-	if (err == 0 || t->slot == NULL)
-		return;
-	atomic_store(&t->slot->log_errno, (uint32_t)-err);
-	atomic_fetch_add(&t->slot->log_lost, 1);
-}
-
-/* What it cost, and how long it took. */
-static void
-add_costs(struct transfer *t)
-{
-	int64_t *n = t->rec.numbers;
-	struct rusage ru;
-
-	n[TRANSLOG_DURATION_US] =
-	    (int64_t)(clock_mono_us() - t->order->received_us);
-	if (t->first_reply_us != 0)
-		n[TRANSLOG_FIRST_REPLY_US] = (int64_t)t->first_reply_us;
-	/* without a slot this is the dispatcher, whose costs are not these */
-	if (t->slot != NULL && getrusage(RUSAGE_SELF, &ru) == 0) {
-		n[TRANSLOG_CPU_US] = (int64_t)(ru.ru_utime.tv_sec +
-		    ru.ru_stime.tv_sec) * 1000000 + ru.ru_utime.tv_usec +
-		    ru.ru_stime.tv_usec;
-		n[TRANSLOG_RSS_KB] = ru.ru_maxrss;
-	}
-}
-
-/*
- * When the client's last word arrived, which may be some time before it was
- * read: what the same client sends after that is no part of this transfer.
- */
-static void
-publish_last_word(struct transfer *t)
-{
-	/* in this order an interruption between the two makes it earlier */
-	uint64_t now_us = clock_mono_us();
-	uint64_t ago_us = netio_arrived_ago(t->a.sock);
-
-	if (t->engine.heard)
-		atomic_store(&t->slot->heard_us, now_us - ago_us);
-}
-
-/* The record of the end; after it nobody else writes one. */
-static void
-write_end(struct transfer *t)
-{
-	t->rec.event = TRANSLOG_TRANSFER;
-	add_costs(t);
-	write_record(t);
-	if (t->slot == NULL)
-		return;
-	publish_last_word(t);
-	atomic_store(&t->slot->outcome, (uint32_t)t->rec.outcome);
-	atomic_store(&t->slot->state, LIVE_ENDED);
-}
-
-static void
-add_counts(struct transfer *t)
-{
-	const struct engine *e = &t->engine;
-	int64_t *n = t->rec.numbers;
-
-	n[TRANSLOG_BYTES] = (int64_t)e->counts.bytes;
-	n[TRANSLOG_BLOCKS] = (int64_t)e->counts.blocks;
-	n[TRANSLOG_PACKETS_SENT] = (int64_t)e->counts.packets_sent;
-	n[TRANSLOG_PACKETS_RECEIVED] = (int64_t)e->counts.packets_received;
-	n[TRANSLOG_RETRANSMITS] = (int64_t)e->counts.retransmits;
-	n[TRANSLOG_TIMEOUTS] = (int64_t)e->counts.timeouts;
-	n[TRANSLOG_DUPLICATES] = (int64_t)e->counts.duplicates;
-	if (e->has_rtt)
-		n[TRANSLOG_RTT_US] = (int64_t)e->srtt_us;
-	if (!e->has_error)
-		return;
-	n[TRANSLOG_ERROR_CODE] = e->error_code;
-	strcpy(t->rec.error_by, e->error_by_client ? "client" : "server");
-	if (e->error_text_len == 0)
-		return;
-	t->rec.message.buf = e->error_text;
-	t->rec.message.len = e->error_text_len;
-}
-
-/* The end of an accepted transfer. */
-static void
-record_end(struct transfer *t)
-{
-	t->rec.outcome = t->engine.outcome;
-	add_counts(t);
-	/* our own words say more than what went over the wire */
-	if (t->a.verdict.message[0] != '\0')
-		set_message(&t->rec, t->a.verdict.message);
-	write_end(t);
-}
-
-static void
-record_start(struct transfer *t)
-{
-	int64_t *n = t->rec.numbers;
-
-	t->rec.event = TRANSLOG_START;
-	n[TRANSLOG_BLKSIZE] = t->a.granted.blksize;
-	n[TRANSLOG_WINDOWSIZE] = t->a.granted.windowsize;
-	if (t->a.granted.timeout_ms != 0)
-		n[TRANSLOG_TIMEOUT_MS] = t->a.granted.timeout_ms;
-	if (t->a.req.op == PACKET_RRQ)
-		n[TRANSLOG_SIZE] = (int64_t)t->a.file_size;
-	else if (t->a.granted.has_tsize)
-		n[TRANSLOG_SIZE] = (int64_t)t->a.granted.tsize;
-	if (n[TRANSLOG_SIZE] != TRANSLOG_ABSENT)
-		atomic_store(&t->slot->size, (uint64_t)n[TRANSLOG_SIZE]);
-	write_record(t);
-	atomic_store(&t->slot->state, LIVE_RUNNING);
-}
-
-/* A request that was refused: one ERROR, one record. */
-static void
-refuse(struct transfer *t)
-{
-	uint8_t pkt[PACKET_ERROR_MAX];
-	size_t len;
-
-	t->rec.outcome = t->a.verdict.outcome;
-	set_message(&t->rec, t->a.verdict.message);
-	if (t->a.sock != -1) {
-		len = packet_put_error(pkt, sizeof(pkt), t->a.verdict.code,
-		    t->a.verdict.text);
-		(void)netio_send(t->a.sock, pkt, len);
-		t->first_reply_us = clock_mono_us() - t->order->received_us;
-		t->rec.numbers[TRANSLOG_ERROR_CODE] = t->a.verdict.code;
-		strcpy(t->rec.error_by, "server");
-	}
-	write_end(t);
 }
 
 static int
@@ -341,13 +143,6 @@ give_up(struct transfer *t)
 {
 	engine_end(&t->engine, t->now_us, t->a.verdict.outcome,
 	    t->a.verdict.code, t->a.verdict.text);
-}
-
-static void
-note_reply(struct transfer *t)
-{
-	if (t->first_reply_us == 0)
-		t->first_reply_us = clock_mono_us() - t->order->received_us;
 }
 
 static void
@@ -464,7 +259,7 @@ finish(struct transfer *t)
 		fileio_upload_abort(&t->a.upload);
 		t->slot->hidden[0] = '\0';
 	}
-	record_end(t);
+	account_end(&t->account, &t->engine);
 	if (t->a.req.op == PACKET_WRQ)
 		hear_words(true);
 }
@@ -482,7 +277,7 @@ perform_all(struct transfer *t)
 		case ENGINE_STORE: store(t); break;
 		case ENGINE_FINISH: finish(t); break;
 		}
-		note_reply(t);
+		account_reply(&t->account);
 	}
 }
 
@@ -641,7 +436,23 @@ transfer_setup(struct transfer *t, const struct transfer_order *order,
 	t->order = order;
 	t->slot = slot;
 	admission_init(&t->a, order, slot);
-	transfer_describe(order, &t->rec);
+	account_init(&t->account, order, slot, &t->a);
+}
+
+/* One ERROR, one record. */
+static void
+refuse(struct transfer *t)
+{
+	uint8_t pkt[PACKET_ERROR_MAX];
+	size_t len;
+
+	if (t->a.sock != -1) {
+		len = packet_put_error(pkt, sizeof(pkt), t->a.verdict.code,
+		    t->a.verdict.text);
+		(void)netio_send(t->a.sock, pkt, len);
+		account_reply(&t->account);
+	}
+	account_refused(&t->account);
 }
 
 void
@@ -691,13 +502,11 @@ transfer_serve(const struct transfer_order *order)
 
 	transfer_setup(&t, order, enter_slot(order));
 	if (admission_decide(&t.a) && make_buffers(&t)) {
-		describe(&t);
-		record_start(&t);
+		account_start(&t.account);
 		run_engine(&t);
 	} else {
 		if (t.a.upload.fd != -1)
 			fileio_upload_abort(&t.a.upload);
-		describe(&t);
 		refuse(&t);
 	}
 #ifdef INSTRUMENTED
@@ -717,7 +526,6 @@ transfer_busy(const struct transfer_order *order, const char *why)
 	access_refuse(&t.a.verdict, OUTCOME_LIMITED, PACKET_ERR_UNDEFINED,
 	    "%s", why);
 	t.a.verdict.text = "Server busy";
-	describe(&t);
 	refuse(&t);
 	if (t.a.sock != -1)
 		close(t.a.sock);

@@ -29,30 +29,36 @@ bulkio_sender_init(struct bulkio_sender *s, int fd, size_t segment, bool fits)
 	s->can_cut = fits && segment <= DATAGRAM_MAX / 2;
 }
 
-/* One call; the kernel cuts what is longer than a segment. */
-static int
-send_cut(const struct bulkio_sender *s, const uint8_t *buf, size_t len)
+/* One call, and the kernel cuts. */
+static ssize_t
+send_long(const struct bulkio_sender *s, const uint8_t *buf, size_t len)
 {
 	union {
 		struct cmsghdr header;
 		char room[CMSG_SPACE(sizeof(uint16_t))];
 	} control;
 	struct iovec iov = { (void *)(uintptr_t)buf, len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control) };
 	uint16_t segment = (uint16_t)s->segment;
+
+	memset(&control, 0, sizeof(control));
+	control.header.cmsg_level = SOL_UDP;
+	control.header.cmsg_type = UDP_SEGMENT;
+	control.header.cmsg_len = CMSG_LEN(sizeof(segment));
+	memcpy(CMSG_DATA(&control.header), &segment, sizeof(segment));
+	return sendmsg(s->fd, &msg, MSG_NOSIGNAL);
+}
+
+/* 0 or -errno. */
+static int
+send_cut(const struct bulkio_sender *s, const uint8_t *buf, size_t len)
+{
 	ssize_t n;
 
-	if (len > s->segment) {
-		memset(&control, 0, sizeof(control));
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		control.header.cmsg_level = SOL_UDP;
-		control.header.cmsg_type = UDP_SEGMENT;
-		control.header.cmsg_len = CMSG_LEN(sizeof(segment));
-		memcpy(CMSG_DATA(&control.header), &segment, sizeof(segment));
-	}
 	do {
-		n = sendmsg(s->fd, &msg, MSG_NOSIGNAL);
+		n = len > s->segment ? send_long(s, buf, len) :
+		    send(s->fd, buf, len, MSG_NOSIGNAL);
 	} while (n == -1 && errno == EINTR);
 	return n == -1 ? -errno : 0;
 }
