@@ -120,7 +120,10 @@ struct engine {
 	uint64_t moved_at;	/* acked when such a window moved; 0: never */
 	enum engine_habit answers_old;	/* ACKs blocks that it had already */
 	uint64_t resent_from, resent_to;	/* sent more than once; 0: none */
-	uint64_t window_us;	/* when the running window was sent */
+	uint64_t window_us;	/* when the running window was sent, last ... */
+	uint64_t opened_us;	/* ... and first, before the timer did it again */
+	uint32_t steps;		/* ACKs in a row, of one block each */
+	bool has_waited;	/* the timer was set for the answer to that */
 	uint64_t burst_us;	/* when its last burst was */
 	struct pace pace;
 

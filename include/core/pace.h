@@ -21,6 +21,7 @@ struct pace {
 	uint32_t proved;	/* the burst before a longer one was tried */
 	uint64_t pause_us;
 	uint64_t base_us;	/* the round trip of a packet alone; 0: none */
+	uint64_t each_us;	/* what a block took when one was lost; 0: none */
 
 	uint32_t whole;		/* rounds without a loss, in a row */
 	uint32_t lossy;		/* rounds with one, in a row */
@@ -49,11 +50,17 @@ bool pace_is_on(const struct pace *p);
 void pace_on_whole(struct pace *p, uint64_t drained_us);
 
 /*
- * pace_on_loss - a window lost something.
+ * pace_on_loss - a block is missing.
  *
- * got        blocks of it that arrived in order before that
- * by_timer   nothing was heard of it at all; got says nothing then
+ * got        blocks of the window that arrived in order before it
+ * took_us    since the window was sent
  */
-void pace_on_loss(struct pace *p, uint32_t got, bool by_timer);
+void pace_on_loss(struct pace *p, uint32_t got, uint64_t took_us);
+
+/* Nothing was heard of a window. */
+void pace_on_silence(struct pace *p);
+
+/* The client said, later on, that so much of it had arrived. */
+void pace_note_got(struct pace *p, uint32_t got);
 
 #endif

@@ -58,10 +58,13 @@ bool pool_is_short(struct pool *p, uint64_t now_us);
 void pool_fork_one(struct pool *p);
 
 /*
- * pool_forget - a process has ended.
- * true: it was idle, so no transfer ended with it.
+ * pool_unserved - the order that a process was given and has not taken yet,
+ * or NULL.  It stays valid until pool_forget() and the next pool_fork_one().
  */
-bool pool_forget(struct pool *p, pid_t pid);
+const struct transfer_order *pool_unserved(const struct pool *p, pid_t pid);
+
+/* A process has ended. */
+void pool_forget(struct pool *p, pid_t pid);
 
 /* When pool_trim() has something to do: monotonic, or UINT64_MAX. */
 uint64_t pool_trim_at(const struct pool *p);

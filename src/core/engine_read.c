@@ -5,7 +5,10 @@
 #include "engine_parts.h"
 
 #define RTO_MAX_US		(4000 * US_PER_MS)
+/* A client may agree on 10 ms; a silent one is not sent to a hundred times. */
+#define CEILING_MIN_US		(1000 * US_PER_MS)
 #define RTO_FIXED_US		(1000 * US_PER_MS)	/* adaptive = no */
+#define STEPS			3	/* ACKs in a row, of one block each */
 #define COPIED_ACKS		3	/* seen so many, no equal ACK is believed */
 #define FORGET_AFTER		32	/* whole windows, for each of them */
 
@@ -30,10 +33,12 @@ resend_after(const struct engine *e)
 		ceiling = max_u64(ceiling, wait);
 	} else if (!e->has_rtt) {
 		wait = agreed != 0 ? agreed : e->first_timeout_us;
-		ceiling = agreed != 0 ? agreed : max_u64(ceiling, wait);
+		ceiling = max_u64(agreed != 0 ? CEILING_MIN_US : ceiling,
+		    wait);
 	} else {
 		wait = e->rto_us;
-		ceiling = agreed != 0 ? agreed : ceiling;
+		if (agreed != 0)
+			ceiling = max_u64(agreed, CEILING_MIN_US);
 	}
 	for (i = 0; i < e->backoff && wait < ceiling; i++)
 		wait *= 2;
@@ -120,7 +125,7 @@ open_window(struct engine *e, uint64_t now_us)
 	e->fresh_index = 0;
 	e->excused_acks = 0;
 	e->is_timers = false;
-	e->window_us = now_us;
+	e->opened_us = e->window_us = now_us;
 }
 
 void
@@ -145,7 +150,7 @@ turn_back(struct engine *e, uint64_t now_us, uint64_t got)
 {
 	e->counts.gaps++;
 	e->turned_at = e->acked + 1;
-	pace_on_loss(&e->pace, (uint32_t)got, false);
+	pace_on_loss(&e->pace, (uint32_t)got, now_us - e->window_us);
 	if (!pace_is_on(&e->pace)) {
 		engine_send_window(e, now_us);
 		return;
@@ -162,6 +167,26 @@ bytes_acked(const struct engine *e)
 	return e->acked * e->granted.blksize;
 }
 
+/*
+ * An ACK after the timer sent the window again: the path has become slow, and
+ * this is the answer to the first time; or blocks were lost, and it is the
+ * answer to the last.  Believe the first, once: if the timer fires again
+ * although it was set that long, it is the second, and a timer that is backed
+ * off further would only let the client wait.
+ */
+static void
+step_back(struct engine *e, uint64_t now_us)
+{
+	uint64_t since_us = e->has_waited ? e->window_us : e->opened_us;
+	uint32_t enough = 0;
+
+	e->has_waited = true;
+	while (enough < e->backoff &&
+	    e->rto_us << enough < 2 * (now_us - since_us))
+		enough++;
+	e->backoff = enough;
+}
+
 /* What the ACK of a block that was sent only once tells of the path. */
 static void
 time_ack(struct engine *e, uint64_t now_us, uint64_t index)
@@ -169,9 +194,12 @@ time_ack(struct engine *e, uint64_t now_us, uint64_t index)
 	if (index == e->timed_index) {
 		engine_sample(e, now_us - e->timed_us);
 		e->window_timed = true;
+		e->has_waited = false;
 	} else if (e->fresh_index != 0 && index >= e->fresh_index) {
 		/* not how long a window takes, but the path is alive */
 		e->backoff = 0;
+	} else if (e->backoff != 0) {
+		step_back(e, now_us);
 	}
 }
 
@@ -188,8 +216,10 @@ move_window(struct engine *e, uint64_t now_us, uint64_t excused)
 {
 	bool was_pausing = engine_is_pausing(e);
 
-	if (e->is_timers)
+	if (e->is_timers) {
 		e->moved_at = e->acked;
+		pace_note_got(&e->pace, (uint32_t)(excused + 1));
+	}
 	e->is_timers = false;
 	e->excused_acks = (uint32_t)min_u64(e->granted.windowsize, excused);
 	e->window_end = min_u64(e->acked + e->granted.windowsize, e->last);
@@ -216,15 +246,30 @@ is_had_before(const struct engine *e, uint64_t index)
 	return index + 1 == e->fresh_index && index == e->resent_to;
 }
 
+/*
+ * Some clients acknowledge each block, whatever the window.  Going back each
+ * time would send a window for a block.
+ */
+static bool
+acks_each_block(struct engine *e, uint64_t got)
+{
+	e->steps = got == 1 ? e->steps + 1 : 0;
+	return e->steps >= STEPS;
+}
+
 static void
 follow_ack(struct engine *e, uint64_t now_us, uint64_t index, uint64_t got)
 {
+	bool is_step = acks_each_block(e, got);
+
 	/* all that was sent, or more: the client knows of earlier windows */
 	if (index + 1 >= e->next)
 		engine_send_window(e, now_us);
 	else if (is_had_before(e, index))
 		move_window(e, now_us, e->is_timers ? got - 1 :
 		    e->resent_to - e->resent_from + 1);
+	else if (is_step)
+		move_window(e, now_us, 0);
 	else
 		turn_back(e, now_us, got);
 }
@@ -331,6 +376,8 @@ engine_on_ack(struct engine *e, uint64_t now_us, uint16_t block)
 void
 engine_resend(struct engine *e, uint64_t now_us)
 {
+	uint64_t opened_us;
+
 	e->backoff++;
 	/* what it said after the last resend was of a loss, after all */
 	if (e->moved_at != 0 && e->moved_at == e->acked &&
@@ -338,8 +385,10 @@ engine_resend(struct engine *e, uint64_t now_us)
 		e->answers_old = ENGINE_DOES_NOT;
 	/* this round may lose its first block again, and be told so once */
 	e->turned_at = 0;
-	pace_on_loss(&e->pace, 0, true);
+	pace_on_silence(&e->pace);
+	opened_us = e->opened_us;
 	engine_send_window(e, now_us);
+	e->opened_us = opened_us;
 	e->is_timers = true;
 }
 

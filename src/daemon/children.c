@@ -224,24 +224,6 @@ reap_one(struct children *c, uint32_t index, int status)
 	c->leaving -= c->list[index].was_told_to_go ? 1 : 0;
 }
 
-void
-children_reap(struct children *c)
-{
-	uint32_t i;
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pool_forget(&c->pool, pid))
-			continue;
-		for (i = 0; i < c->service->slots; i++)
-			if (c->pids[i] == pid) {
-				reap_one(c, i, status);
-				break;
-			}
-	}
-}
-
 /* ---- starting transfers ----------------------------------------------- */
 
 /* A free slot for a new transfer, or -1. */
@@ -320,17 +302,13 @@ say_fork_failed(struct children *c, int err)
 	diag_log(DIAG_ERROR, "fork: %s", strerror(err));
 }
 
-/* A process that serves the order: one that is ready, or a new one. */
 static pid_t
-give_process(struct children *c, const struct transfer_order *order)
+fork_transfer(struct children *c, const struct transfer_order *order)
 {
 	struct service *service = c->service;
 	int control = c->control;
-	pid_t pid = pool_hand_over(&c->pool, order);
+	pid_t pid = process_fork();
 
-	if (pid != 0)
-		return pid;
-	pid = process_fork();
 	if (pid != 0)
 		return pid;
 	/* *c is not here any more */
@@ -354,7 +332,10 @@ children_start(struct children *c, const struct request *r)
 	make_order(c, r, &order);
 	order.slot = (uint32_t)slot;
 	fill_slot(slot_at(c, order.slot), &order, r->whole_hash);
-	pid = give_process(c, &order);
+	/* one that is ready, or a new one */
+	pid = pool_hand_over(&c->pool, &order);
+	if (pid == 0)
+		pid = fork_transfer(c, &order);
 	if (pid == -1) {
 		say_fork_failed(c, errno);
 		free_slot(slot_at(c, order.slot));
@@ -479,6 +460,52 @@ children_end_dallying(struct children *c)
 		if (c->pids[i] != 0 &&
 		    atomic_load(&slot_at(c, i)->state) == LIVE_ENDED)
 			transfer_tell(c->pids[i], TRANSFER_SHUTDOWN);
+}
+
+/* ---- those that have ended -------------------------------------------- */
+
+/*
+ * A ready process died before it took its order (somebody killed it): the
+ * request gets another one, in the same slot.
+ */
+static bool
+start_again(struct children *c, uint32_t index, pid_t pid)
+{
+	const struct transfer_order *order = pool_unserved(&c->pool, pid);
+	struct transfer_order copy;
+	pid_t next;
+
+	if (order == NULL)
+		return false;
+	/* the berth is not there in a child */
+	transfer_copy_order(&copy, order);
+	next = fork_transfer(c, &copy);
+	if (next == -1)
+		return false;
+	c->pids[index] = next;
+	return true;
+}
+
+static void
+take_end(struct children *c, pid_t pid, int status)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->service->slots && c->pids[i] != pid; i++)
+		;
+	if (i != c->service->slots && !start_again(c, i, pid))
+		reap_one(c, i, status);
+	pool_forget(&c->pool, pid);
+}
+
+void
+children_reap(struct children *c)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		take_end(c, pid, status);
 }
 
 /* ---- memory ----------------------------------------------------------- */

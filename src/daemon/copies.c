@@ -2,12 +2,14 @@
  * Is it a copy of a request, or a new one?  Clients ask again when the answer
  * is slow, networks double packets, boot ROMs take the same port after a reset.
  */
+#include <signal.h>
 #include <string.h>
 
 #include "children_parts.h"
 #include "os/clock.h"
 
 #define LATE_COPY	(1 * US_PER_S)	/* a repeat this soon is no reset */
+#define ORDER_SPAN	(250 * 1000)	/* an order is taken by then */
 #define LATE_REFUSED	(50 * 1000)	/* of a refused one: no client is as fast */
 
 /* ---- those that have ended -------------------------------------------- */
@@ -88,6 +90,22 @@ has_ended(struct children *c, uint32_t slot)
 }
 
 /*
+ * A ready process that has not even taken its order by now is stopped: it is
+ * ended, and the order goes to another.
+ */
+static void
+tell_of_repeat(struct children *c, const struct request *r, uint32_t slot)
+{
+	pid_t pid = c->pids[slot];
+
+	if (r->received_us - c->list[slot].started_us >= ORDER_SPAN &&
+	    pool_unserved(&c->pool, pid) != NULL)
+		(void)kill(pid, SIGKILL);
+	else
+		transfer_tell(pid, TRANSFER_REPEAT);
+}
+
+/*
  * The same request as one that is live.  PXE ROMs take the same port after a
  * reset, so one that comes when the peer has been heard and is quiet again is
  * a new boot.
@@ -100,7 +118,7 @@ judge_same(struct children *c, const struct request *r, uint32_t slot)
 
 	if (heard_us == 0) {
 		if (!is_over)
-			transfer_tell(c->pids[slot], TRANSFER_REPEAT);
+			tell_of_repeat(c, r, slot);
 		return CHILDREN_COPY;
 	}
 	if (arrived_us(r) < heard_us)

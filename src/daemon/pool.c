@@ -179,22 +179,41 @@ pool_hand_over(struct pool *p, const struct transfer_order *order)
 	return p->pids[i];
 }
 
-bool
-pool_forget(struct pool *p, pid_t pid)
+/* Its berth, or POOL_MAX. */
+static unsigned
+find_berth(const struct pool *p, pid_t pid)
 {
-	bool was_idle;
 	unsigned i;
 
 	for (i = 0; i < POOL_MAX && p->pids[i] != pid; i++)
 		;
+	return i;
+}
+
+const struct transfer_order *
+pool_unserved(const struct pool *p, pid_t pid)
+{
+	unsigned i = find_berth(p, pid);
+
+	if (i == POOL_MAX ||
+	    atomic_load(&p->berths[i].state) != BERTH_ORDERED)
+		return NULL;
+	return &p->berths[i].order;
+}
+
+void
+pool_forget(struct pool *p, pid_t pid)
+{
+	unsigned i = find_berth(p, pid);
+
 	if (i == POOL_MAX)
-		return false;
-	was_idle = is_idle(p, i);
-	p->ready -= was_idle;
-	/* whatever kills idle processes would kill the next one, too */
-	p->is_stuck |= was_idle;
+		return;
+	if (is_idle(p, i)) {
+		p->ready--;
+		/* whatever kills idle ones would kill the next one, too */
+		p->is_stuck = true;
+	}
 	p->pids[i] = 0;
-	return was_idle;
 }
 
 void

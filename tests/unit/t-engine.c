@@ -646,6 +646,61 @@ ack_within_a_pause(void)
 	CU_ASSERT(r.e.counts.gaps == 1 && r.e.counts.timeouts == 0);
 }
 
+/* Going back each time would send a window for a block. */
+static void
+acks_of_each_block(void)
+{
+	struct rig r;
+	uint16_t i;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 8, .size = 512 * 400 });
+	ack(&r, 200, 0);
+	for (i = 1; i <= 400; i++)
+		ack(&r, 20, i);
+	T_OK(r.e.counts.retransmits <= 32 && r.e.counts.gaps <= 4,
+	    "three of them, and it is known");
+	IS(ack(&r, 20, 401), "F", "done");
+}
+
+/* What makes a ring overflow must not end in a timer of 4 s. */
+static void
+timer_that_alone_moves_it(void)
+{
+	struct rig r;
+	uint64_t ms, most = 0;
+	int i;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .windowsize = 8, .size = 512 * 4000 });
+	ack(&r, 200, 0);
+	for (i = 1; i < 200; i++) {
+		while (r.e.counts.timeouts < (uint64_t)i) {
+			timer(&r, &ms);
+			most = ms > most ? ms : most;
+		}
+		/* of each window half arrives, and it says so when asked */
+		ack(&r, 200, (uint16_t)(4 * i));
+	}
+	CU_ASSERT(most <= 200);
+}
+
+static void
+agreed_on_very_little(void)
+{
+	struct rig r;
+	uint64_t ms;
+	int i;
+
+	/* utimeout of 10 ms, and then silence: no flood */
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .timeout_ms = 10, .size = 512 * 100 });
+	ack(&r, 200, 0);
+	for (i = 0; i < 12; i++)
+		timer(&r, &ms);
+	CU_ASSERT_EQUAL(ms, 1000);
+}
+
 /* A network that reorders now and then is not one that copies each ACK. */
 static void
 copied_acks_are_forgotten(void)
@@ -1219,6 +1274,9 @@ main(void)
 		    ring_that_overflows },
 		{ "an ACK within a pause", ack_within_a_pause },
 		{ "copies of ACKs are forgotten", copied_acks_are_forgotten },
+		{ "ACKs of each block", acks_of_each_block },
+		{ "a timer that alone moves it", timer_that_alone_moves_it },
+		{ "agreed on very little", agreed_on_very_little },
 		{ "answers to blocks that came twice",
 		    answers_to_blocks_that_came_twice },
 		{ "copies of a few blocks", copies_of_a_few_blocks },

@@ -10,11 +10,12 @@
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 #define RTT_US		1000
 #define PAUSE_MIN_US	100
-#define PAUSE_MAX_US	4000
+#define PAUSE_MAX_US	40000
+#define SLOW_US		1000
 
 /*
- * "W3 L8 T": three whole windows, one of which 8 blocks got through, one of
- * which nothing was heard.
+ * "W3 L8 T S8": three whole windows, one of which 8 blocks got through at
+ * once, one of which nothing was heard, one whose 8 blocks took 1 ms each.
  */
 static void
 play(struct pace *p, const char *events)
@@ -26,14 +27,18 @@ play(struct pace *p, const char *events)
 		kind = *events;
 		n = strtoul(events + 1, &end, 10);
 		if (kind == 'L') {
-			pace_on_loss(p, (uint32_t)n, false);
+			pace_on_loss(p, (uint32_t)n, 0);
+			continue;
+		}
+		if (kind == 'S') {
+			pace_on_loss(p, (uint32_t)n, p->base_us + n * SLOW_US);
 			continue;
 		}
 		for (n = end == events + 1 ? 1 : n; n != 0; n--) {
 			if (kind == 'W')
 				pace_on_whole(p, RTT_US);
 			else
-				pace_on_loss(p, p->windowsize, true);
+				pace_on_silence(p);
 		}
 	}
 }
@@ -113,13 +118,13 @@ test_loss(void)
 		{ "no less than 4", 64, "L1 L1 L1", 4 },
 		{ "no less than 4 by timeouts", 64, "T7", 4 },
 		{ "lost after the first burst: the pause was too short", 64,
-		    "L16 L40", 16 },
+		    "S16 S40", 16 },
 		{ "of a long burst: the burst is too long, too", 64,
 		    "W L40 L40", 16 },
 		{ "a window of 16 has bursts then", 16, "L5 L5", 5 },
 		{ "of at most half of it", 16, "L15 L15", 8 },
 		{ "a window of 20, lost after its first burst", 20,
-		    "L16 L16", 10 },
+		    "S16 S16", 10 },
 		{ "a window of 8", 8, "L3 L3", 4 },
 		{ "a window of 5", 5, "L1 L1", 4 },
 		{ "4 are too few for bursts", 4, "L1 L1 L1 T T", 4 },
@@ -184,15 +189,13 @@ test_give_in(void)
 		{ "long pauses are not the cure either", 64, "L16 L16 L16 L16 L16 L16 L16 L16 L16", 64 },
 		{ "whatever got through", 64, "L1 L2 L3 L1 L1 L1 L1 L1",
 		    64 },
-		{ "nothing is tried for 256 rounds: lossy", 64, "T8 T256",
-		    64 },
-		{ "the first of the next is chance", 64, "T8 T256 T", 64 },
-		{ "two are not", 64, "T8 T256 T2", 32 },
+		{ "silence ends the rest soon", 64, "T8 T4 T", 64 },
+		{ "and then two are lossy again", 64, "T8 T4 T2", 32 },
 		{ "256 rounds: whole", 64, "T8 W256 L8 L8", 8 },
 		{ "255 are less", 64, "T8 W255 L8 L8", 64 },
-		{ "they count together", 64, "T8 W100 T56 W100 L8 L8", 8 },
-		{ "give in, and again", 64, "T8 T256 T8", 64 },
-		{ "and rest again", 64, "T8 T256 T8 T256", 64 },
+		{ "they count together", 64, "T8 W100 T2 W28 L8 L8", 8 },
+		{ "give in, and again", 64, "T8 T4 T8", 64 },
+		{ "and rest again", 64, "T8 T4 T8 T4", 64 },
 	};
 
 	check(rows, COUNT(rows));
@@ -217,7 +220,7 @@ test_pause(void)
 		{ "the round trip, at first", 700, "", { 0 }, 700 },
 		{ "not known: the least", 0, "", { 0 }, 100 },
 		{ "no less", 20, "", { 0 }, 100 },
-		{ "no more", 90000, "", { 0 }, 4000 },
+		{ "no more", 90000, "", { 0 }, 2000 },
 		{ "twice the blocks take twice the time", 1000, "",
 		    { 1000 }, 1000 },
 		{ "bursts that are gone at once need none", 1000, "L8 L8",
@@ -229,7 +232,7 @@ test_pause(void)
 		    { 1800 }, 1000 },
 		{ "half way to it", 1000, "L8 L8", { 2600 }, 1500 },
 		{ "and again", 1000, "L8 L8", { 2600, 2600 }, 1750 },
-		{ "the most", 1000, "L8 L8", { 99999, 99999 }, 4000 },
+		{ "the most", 1000, "L8 L8", { 99999, 99999 }, 40000 },
 		{ "an unknown round trip is the first", 0, "L8 L8",
 		    { 2000 }, 100 },
 		{ "from then on it is known", 0, "L8 L8", { 2000, 2800 },
@@ -238,9 +241,14 @@ test_pause(void)
 		    { 600, 1400 }, 750 },
 		{ "a single loss changes nothing", 1000, "L16", { 0 },
 		    1000 },
-		{ "too short: twice", 1000, "L16 L16", { 0 }, 2000 },
-		{ "and twice", 1000, "L16 L16 L20", { 0 }, 4000 },
-		{ "and no more", 1000, "L16 L16 L20 L16", { 0 }, 4000 },
+		{ "too short: twice", 300, "L16 L16", { 0 }, 600 },
+		{ "and twice, to 1 ms", 300, "L16 L16 L20", { 0 }, 1000 },
+		{ "and no more, for the client took no time", 300,
+		    "L16 L16 L20 L16", { 0 }, 1000 },
+		{ "as long as the client took, and a quarter", 300, "S16 S16",
+		    { 0 }, 19620 },
+		{ "nothing heard: twice", 300, "T2", { 0 }, 600 },
+		{ "and twice, to 40 ms", 300, "T9", { 0 }, 40000 },
 		{ "a shorter burst needs no longer one", 1000, "L8 L8",
 		    { 0 }, 1000 },
 		{ "half the burst, half the pause", 1000,
@@ -274,7 +282,7 @@ test_pause_of_probe(void)
 	pace_on_whole(&p, RTT_US + 800);
 	T_OK(p.burst == 16 && p.pause_us >= 2 * before - 2 &&
 	    p.pause_us <= 2 * before + 2, "twice the blocks");
-	pace_on_loss(&p, 9, false);
+	pace_on_loss(&p, 9, 0);
 	T_OK(p.burst == 8 && p.pause_us >= before - 2 &&
 	    p.pause_us <= before + 2, "and back");
 }
@@ -297,6 +305,22 @@ is_sane(const struct pace *p)
 	    pace_is_on(p) == (p->burst < p->windowsize);
 }
 
+static void
+lose(struct pace *p, uint32_t *seed)
+{
+	switch (next_random(seed) % 4) {
+	case 0:
+		pace_on_silence(p);
+		break;
+	case 1:
+		pace_note_got(p, next_random(seed) % (p->windowsize + 1));
+		break;
+	default:
+		pace_on_loss(p, next_random(seed) % (p->windowsize + 1),
+		    next_random(seed) >> next_random(seed) % 24);
+	}
+}
+
 /* A path that is good and bad by turns: 1 of odds rounds is lossy. */
 static void
 random_round(struct pace *p, uint32_t odds, uint32_t *seed)
@@ -307,8 +331,7 @@ random_round(struct pace *p, uint32_t odds, uint32_t *seed)
 		pace_on_whole(p, next_random(seed) % 4 == 0 ?
 		    drained_us << 16 : drained_us % 10000);
 	else
-		pace_on_loss(p, next_random(seed) % (p->windowsize + 1),
-		    next_random(seed) % 3 == 0);
+		lose(p, seed);
 }
 
 static bool
