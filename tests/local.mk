@@ -14,6 +14,7 @@ UNIT_TESTS = \
 	tests/unit/t-ledger \
 	tests/unit/t-live \
 	tests/unit/t-logread \
+	tests/unit/t-memory \
 	tests/unit/t-netascii \
 	tests/unit/t-netio \
 	tests/unit/t-options \
@@ -22,6 +23,7 @@ UNIT_TESTS = \
 	tests/unit/t-packet \
 	tests/unit/t-pathname \
 	tests/unit/t-patience \
+	tests/unit/t-process \
 	tests/unit/t-readahead \
 	tests/unit/t-resolve \
 	tests/unit/t-shm \
@@ -120,10 +122,18 @@ tests_unit_t_live_SOURCES = tests/unit/t-live.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_live_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_live_LDADD = $(UNIT_LIBS)
+tests_unit_t_memory_SOURCES = tests/unit/t-memory.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_memory_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_memory_LDADD = $(UNIT_LIBS)
 tests_unit_t_netio_SOURCES = tests/unit/t-netio.c tests/unit/t.h \
 	tests/unit/t-work.h tests/unit/t-net.h
 tests_unit_t_netio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_netio_LDADD = $(UNIT_LIBS)
+tests_unit_t_process_SOURCES = tests/unit/t-process.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_process_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_process_LDADD = $(UNIT_LIBS)
 tests_unit_t_readahead_SOURCES = tests/unit/t-readahead.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_readahead_CFLAGS = $(UNIT_CFLAGS)
@@ -136,4 +146,3 @@ tests_unit_t_shm_SOURCES = tests/unit/t-shm.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_shm_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_shm_LDADD = $(UNIT_LIBS)
-	tests/unit/t-work.h

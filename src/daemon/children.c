@@ -407,7 +407,7 @@ children_refuse(struct children *c, const struct request *r)
 
 	make_order(c, r, &order);
 	snprintf(why, sizeof(why), c->fork_failed_us != 0 &&
-	    r->received_us - c->fork_failed_us < FORK_SPAN ?
+	    r->received_us < c->fork_failed_us + FORK_SPAN ?
 	    "no process can be started for it" :
 	    "no room for another transfer (max-transfers %u)",
 	    c->service->conf->max_transfers);

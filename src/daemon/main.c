@@ -21,6 +21,7 @@
 #include "os/append.h"
 #include "os/clock.h"
 #include "os/diag.h"
+#include "os/memory.h"
 #include "os/shm.h"
 
 /* sysexits(3), as tftpd-hpa ends with */
@@ -238,6 +239,8 @@ write_header(const struct service *s)
 	h->started_us = clock_real_us();
 	h->keeper_pid = (int32_t)getpid();
 	snprintf(h->log_path, sizeof(h->log_path), "%s", s->conf->log_path);
+	/* else each transfer would have it */
+	memory_unmap(h, LIVE_PAGE);
 }
 
 static int

@@ -39,6 +39,7 @@ import test_load
 import test_names
 import test_options
 import test_orders
+import test_pool
 import test_recovery
 import test_requests
 import test_silence
@@ -79,6 +80,7 @@ GROUPS = (
     Group("clients-foreground", test_clients, "foreground"),
     Group("recovery", test_recovery),
     Group("orders", test_orders),
+    Group("pool", test_pool),
     Group("options", test_options),
     Group("truth", test_truth),
     Group("requests", test_requests),
