@@ -61,7 +61,8 @@ def slots_in_use():
         states = collections.Counter()
         for slot in range(1, slots + 1):
             states[struct.unpack("=I", os.pread(file.fileno(), 4, slot * page))[0]] += 1
-    check(states[FREE] > 0, f"no slot is free: {states}")
+    if states[FREE] == 0:
+        raise KeyError(f"no slot is free: {states}")
     del states[FREE]
     return dict(states)
 
@@ -73,8 +74,8 @@ def usage(server):
     def is_stable():
         try:
             seen.append(Usage(server))
-        except (OSError, KeyError):
-            return False
+        except (OSError, KeyError, struct.error):
+            return False            # a server that has only just started
         return len(seen) > 1 and seen[-1].dispatchers and seen[-1].held() == seen[-2].held()
 
     until(is_stable, 10, "keeper and dispatcher are at rest")
