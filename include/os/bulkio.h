@@ -46,7 +46,7 @@ int bulkio_send(struct bulkio_sender *s, const uint8_t *buf, size_t len);
 
 struct bulkio_slots;
 
-/* The receiving half. */
+/* The receiving half.  It may point into itself: not to be copied. */
 struct bulkio_receiver {
 	int fd;
 	uint8_t *buf;

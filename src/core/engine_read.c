@@ -125,13 +125,14 @@ open_window(struct engine *e, uint64_t now_us)
 	e->fresh_index = 0;
 	e->excused_acks = 0;
 	e->is_timers = false;
-	e->opened_us = e->window_us = now_us;
+	e->window_us = now_us;
 }
 
 void
 engine_send_window(struct engine *e, uint64_t now_us)
 {
 	open_window(e, now_us);
+	e->opened_us = now_us;
 	engine_send_burst(e, now_us);
 }
 
@@ -156,6 +157,7 @@ turn_back(struct engine *e, uint64_t now_us, uint64_t got)
 		return;
 	}
 	open_window(e, now_us);
+	e->opened_us = now_us;
 	engine_arm(e, now_us, e->pace.pause_us);
 }
 
@@ -376,8 +378,6 @@ engine_on_ack(struct engine *e, uint64_t now_us, uint16_t block)
 void
 engine_resend(struct engine *e, uint64_t now_us)
 {
-	uint64_t opened_us;
-
 	e->backoff++;
 	/* what it said after the last resend was of a loss, after all */
 	if (e->moved_at != 0 && e->moved_at == e->acked &&
@@ -386,10 +386,9 @@ engine_resend(struct engine *e, uint64_t now_us)
 	/* this round may lose its first block again, and be told so once */
 	e->turned_at = 0;
 	pace_on_silence(&e->pace);
-	opened_us = e->opened_us;
-	engine_send_window(e, now_us);
-	e->opened_us = opened_us;
+	open_window(e, now_us);
 	e->is_timers = true;
+	engine_send_burst(e, now_us);
 }
 
 uint32_t

@@ -212,14 +212,12 @@ write_data(struct transfer *t, const struct engine_action *act)
 {
 	struct iovec *iov = &t->gathered[t->gathered_count++];
 
-	t->gathered_len += act->data.len;
-	if (!has_room(t)) {
-		give_up(t);
-		return;
-	}
 	iov->iov_base = (void *)(uintptr_t)act->data.buf;
 	iov->iov_len = act->data.len;
-	if (t->gathered_count == GATHER_MAX)
+	t->gathered_len += act->data.len;
+	if (!has_room(t))
+		give_up(t);
+	else if (t->gathered_count == GATHER_MAX)
 		(void)write_gathered(t);
 }
 
