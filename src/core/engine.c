@@ -65,7 +65,7 @@
  *	SENDING		OVER		last ACK, ERROR, refused, silence
  *	RECEIVING	STORING		a short block
  *	STORING		DALLYING	engine_on_stored
- *	DALLYING	OVER		timer (7 s, or 2 timeouts), refused
+ *	DALLYING	OVER		timer (7 s or more), refused
  *	any		OVER		engine_end, ERROR from the client
  */
 #include <string.h>

@@ -20,14 +20,14 @@ repeat_after(const struct engine *e)
 /*
  * How long to be there for a client whose last ACK was lost.  It sends the
  * last block again after its own timeout: 5 s in tftp-hpa and atftp, 6 s in
- * curl.
+ * curl, and whatever was agreed on, not all of them keep to it.
  */
 static uint64_t
 dally_for(const struct engine *e)
 {
 	uint64_t agreed = (uint64_t)e->granted.timeout_ms * US_PER_MS;
 
-	return min_u64(agreed != 0 ? 2 * agreed : DALLY_US, e->give_up_us);
+	return min_u64(max_u64(2 * agreed, DALLY_US), e->give_up_us);
 }
 
 void

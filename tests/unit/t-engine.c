@@ -1045,6 +1045,30 @@ upload(void)
 	CU_ASSERT_TRUE(engine_is_over(&r.e));
 }
 
+/* atftp agrees on a timeout and repeats after 5 s all the same. */
+static void
+dallying_whatever_was_agreed(void)
+{
+	static const struct {
+		uint32_t timeout_ms, want_ms;
+	} rows[] = { { 0, 7000 }, { 52, 7000 }, { 1000, 7000 },
+		{ 5000, 10000 }, { 255000, 30000 } };
+	struct rig r;
+	uint64_t ms;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(&r, (struct shape){ .op = PACKET_WRQ, .oack = true,
+		    .timeout_ms = rows[i].timeout_ms });
+		IS(data(&r, 100, 1, 100), "w100 S", "all of it");
+		engine_on_stored(&r.e, r.now);
+		IS(drain(&r), "a1 F", "stored");
+		timer(&r, &ms);
+		CU_ASSERT_EQUAL(ms, rows[i].want_ms);
+		CU_ASSERT_TRUE(engine_is_over(&r.e));
+	}
+}
+
 /* A disk that takes longer than the patience with a silent client. */
 static void
 dallying_after_a_slow_store(void)
@@ -1301,6 +1325,8 @@ main(void)
 		{ "lock-step", upload },
 		{ "before the address is proved", upload_before_the_proof },
 		{ "dallying after a slow store", dallying_after_a_slow_store },
+		{ "dallying, whatever was agreed on",
+		    dallying_whatever_was_agreed },
 		{ "a gap is news", upload_gap_is_news },
 		{ "dallying is bounded", dally_is_bounded },
 		{ "the end of dallying", upload_ends_dallying },
