@@ -4,6 +4,7 @@ UNIT_TESTS = \
 	tests/unit/t-access \
 	tests/unit/t-append \
 	tests/unit/t-bulkio \
+	tests/unit/t-cidr \
 	tests/unit/t-conf \
 	tests/unit/t-engine \
 	tests/unit/t-fileio \
@@ -14,9 +15,12 @@ UNIT_TESTS = \
 	tests/unit/t-ledger \
 	tests/unit/t-live \
 	tests/unit/t-logread \
+	tests/unit/t-maprules \
 	tests/unit/t-memory \
+	tests/unit/t-neighbour \
 	tests/unit/t-netascii \
 	tests/unit/t-netio \
+	tests/unit/t-oneport \
 	tests/unit/t-options \
 	tests/unit/t-outcome \
 	tests/unit/t-pace \
@@ -29,6 +33,7 @@ UNIT_TESTS = \
 	tests/unit/t-shm \
 	tests/unit/t-text \
 	tests/unit/t-translog \
+	tests/unit/t-watch \
 	tests/unit/t-when
 
 EXTRA_DIST = autogen.sh tests/unit/pure.sh
@@ -42,7 +47,7 @@ TESTS += $(UNIT_TESTS)
 endif
 
 UNIT_LIBS = libpolicy.a librecord.a libos.a libcore.a \
-	$(CUNIT_LIBS) $(LIBCAP_LIBS)
+	$(CUNIT_LIBS) $(LIBCAP_LIBS) $(LIBCONFUSE_LIBS)
 UNIT_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
 
 tests_unit_t_engine_SOURCES = tests/unit/t-engine.c tests/unit/t.h
@@ -96,6 +101,12 @@ tests_unit_t_when_LDADD = $(STATS_LIBS)
 tests_unit_t_access_SOURCES = tests/unit/t-access.c tests/unit/t.h
 tests_unit_t_access_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_access_LDADD = $(UNIT_LIBS)
+tests_unit_t_cidr_SOURCES = tests/unit/t-cidr.c tests/unit/t.h
+tests_unit_t_cidr_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_cidr_LDADD = $(UNIT_LIBS)
+tests_unit_t_maprules_SOURCES = tests/unit/t-maprules.c tests/unit/t.h
+tests_unit_t_maprules_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_maprules_LDADD = $(UNIT_LIBS)
 tests_unit_t_patience_SOURCES = tests/unit/t-patience.c tests/unit/t.h
 tests_unit_t_patience_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_patience_LDADD = $(UNIT_LIBS)
@@ -126,10 +137,18 @@ tests_unit_t_memory_SOURCES = tests/unit/t-memory.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_memory_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_memory_LDADD = $(UNIT_LIBS)
+tests_unit_t_neighbour_SOURCES = tests/unit/t-neighbour.c tests/unit/t.h \
+	tests/unit/t-work.h tests/unit/t-net.h
+tests_unit_t_neighbour_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_neighbour_LDADD = $(UNIT_LIBS)
 tests_unit_t_netio_SOURCES = tests/unit/t-netio.c tests/unit/t.h \
 	tests/unit/t-work.h tests/unit/t-net.h
 tests_unit_t_netio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_netio_LDADD = $(UNIT_LIBS)
+tests_unit_t_oneport_SOURCES = tests/unit/t-oneport.c tests/unit/t.h \
+	tests/unit/t-work.h tests/unit/t-net.h
+tests_unit_t_oneport_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_oneport_LDADD = $(UNIT_LIBS)
 tests_unit_t_process_SOURCES = tests/unit/t-process.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_process_CFLAGS = $(UNIT_CFLAGS)
@@ -146,3 +165,7 @@ tests_unit_t_shm_SOURCES = tests/unit/t-shm.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_shm_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_shm_LDADD = $(UNIT_LIBS)
+tests_unit_t_watch_SOURCES = tests/unit/t-watch.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_watch_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_watch_LDADD = $(UNIT_LIBS)

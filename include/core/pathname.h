@@ -65,6 +65,15 @@ const char *pathname_split(const char *path,
     char dir[static PATHNAME_MAX + 1]);
 
 /*
+ * pathname_cut - how much of base fits into max bytes.
+ *
+ * Returns a length, at most max, that does not end within a UTF-8
+ * character: file systems that check (casefolding ext4, ZFS with utf8only,
+ * vfat) refuse such a name.  What is no UTF-8 is cut anywhere.
+ */
+size_t pathname_cut(const char *base, size_t max);
+
+/*
  * pathname_hidden - the name under which an upload is kept while it runs.
  *
  * base       the last component of the target

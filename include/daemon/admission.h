@@ -13,31 +13,35 @@
 #include "core/options.h"
 #include "core/packet.h"
 #include "core/pathname.h"
+#include "daemon/naming.h"
 #include "daemon/transfer.h"
 #include "os/fileio.h"
 #include "policy/access.h"
 
 struct admission {
 	const struct transfer_order *order;
-	const struct conf *conf;
+	struct access_rules rules;
 	struct live_slot *slot;		/* where a hidden file is noted */
+	struct trail *trail;		/* --explain: nothing is made or sent */
 
 	struct packet_request req;
-	char path[PATHNAME_MAX + 1];	/* below the root; "": none */
+	struct naming naming;		/* where the file is */
 	struct access_verdict verdict;	/* why not */
 
 	int sock;			/* to the client; -1: none */
 	int file;			/* RRQ; else -1 */
 	uint64_t file_size;		/* RRQ */
 	struct fileio_upload upload;	/* WRQ */
-	bool may_replace;		/* WRQ: something stands there ... */
-	struct stat replaced;		/* ... and this is it */
+	bool may_replace;		/* WRQ: naming.st, which stands there */
 	struct options_granted granted;
 };
 
-/* Set up for an order; slot may be NULL where nothing is decided. */
+/*
+ * Set up for an order.  slot may be NULL where nothing is decided, trail is
+ * NULL but for --explain.
+ */
 void admission_init(struct admission *a, const struct transfer_order *order,
-    struct live_slot *slot);
+    struct live_slot *slot, struct trail *trail);
 
 /*
  * admission_connect - only the request taken apart and the socket made:
@@ -54,10 +58,10 @@ bool admission_connect(struct admission *a);
 bool admission_decide(struct admission *a);
 
 /*
- * admission_still - an upload is whole: may it still take its name?  What
- * stands there may have changed since; then the rules are asked again.
- * false with the verdict filled.
+ * admission_store - an upload is whole: it takes its name, or is copied into
+ * the file that stands there.  That may have changed since; then the rules are
+ * asked again.  0, -errno, or -ECANCELED with the verdict filled.
  */
-bool admission_still(struct admission *a);
+int admission_store(struct admission *a);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "daemon/pool.h"
+#include "os/oneport.h"
 #include "daemon/service.h"
 #include "daemon/transfer.h"
 
@@ -25,6 +26,13 @@ struct request {
 	size_t len;
 	uint8_t buf[REQUEST_MAX];
 };
+
+/* Copy a request, without the room that its bytes do not use. */
+void request_copy(struct request *to, const struct request *from);
+
+/* What is done with a datagram that a new transfer's socket got. */
+typedef void children_foreign(void *arg, const struct netio_listener *l,
+    const struct netio_origin *origin, const uint8_t *buf, size_t len);
 
 struct child;
 struct past;
@@ -49,6 +57,9 @@ struct children {
 	uint64_t log_lost;	/* records since the log stopped working */
 	uint64_t fork_failed_us;	/* when that was last said; 0: never */
 	uint64_t sweep_at_us;	/* monotonic; UINT64_MAX: no need */
+	/* single-port: datagrams that a new socket got and others meant */
+	children_foreign *foreign;
+	void *foreign_arg;
 };
 
 /* Map the table and get memory; s must outlive c.  false: no memory. */
@@ -60,14 +71,22 @@ void children_free(struct children *c);
 /* The control socket is closed: nothing is to be closed in a child. */
 void children_forget_control(struct children *c);
 
-/*
- * children_start - give a request a process.
- * false: no slot is free, or no process can be had now.
- */
-bool children_start(struct children *c, const struct request *r);
+enum children_start {
+	CHILDREN_STARTED,
+	CHILDREN_FULL,		/* max-transfers */
+	CHILDREN_NO_PROCESS,	/* the system gives none now */
+	CHILDREN_CLIENT_FULL,	/* max-transfers-per-client */
+	/* single-port: the client's transfer before it is not gone yet */
+	CHILDREN_NOT_YET
+};
 
-/* Answer a request by "Server busy", without a process. */
-void children_refuse(struct children *c, const struct request *r);
+/* children_start - give a request a process. */
+enum children_start children_start(struct children *c,
+    const struct request *r);
+
+/* Answer a request by "Server busy" for that reason, without a process. */
+void children_refuse(struct children *c, const struct request *r,
+    enum children_start why);
 
 enum children_verdict {
 	CHILDREN_NEW,		/* nothing like it: to be started */
@@ -96,8 +115,10 @@ bool children_has_ended(struct children *c, const struct request *r);
  * and only dallies, else the oldest transfer whose peer never spoke, for two
  * seconds at least.
  * wanted     requests that wait: no more than so many are told
+ * client     only transfers of this address; NULL: any
  */
-void children_make_room(struct children *c, unsigned wanted, uint64_t now_us);
+void children_make_room(struct children *c, unsigned wanted, uint64_t now_us,
+    const union netio_addr *client);
 
 /* Take note of those that ended, and write the ends that they did not. */
 void children_reap(struct children *c);

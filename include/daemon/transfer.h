@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "daemon/service.h"
+#include "os/neighbour.h"
 
 /*
  * What the dispatcher tells a transfer, by real-time signals: HUP and TERM
@@ -30,7 +31,11 @@ struct transfer_order {
 	const struct netio_listener *listener;
 	struct netio_origin origin;
 	char client[NETIO_TEXT_MAX], server[NETIO_TEXT_MAX];
+	char address[NETIO_TEXT_MAX];	/* the client's, without a scope */
+	char mac[NEIGHBOUR_TEXT_MAX];	/* "": not known, or not asked for */
+	struct cidr_addr client_addr;
 	uint64_t received_us;		/* monotonic */
+	int sock;		/* single-port: to the client; else -1 */
 	uint32_t slot;
 	char id[TRANSLOG_ID_LEN + 1];
 	size_t request_len;

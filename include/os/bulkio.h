@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "os/netio.h"
+
 /* The sending half of a connected socket. */
 struct bulkio_sender {
 	int fd;
@@ -42,9 +44,17 @@ void bulkio_sender_init(struct bulkio_sender *s, int fd, size_t segment,
  */
 int bulkio_send(struct bulkio_sender *s, const uint8_t *buf, size_t len);
 
-#define BULKIO_SMALL	1024	/* bytes of slots that need no pages of their own */
+#define BULKIO_SMALL	1024	/* bytes of slots that need no pages */
 
 struct bulkio_slots;
+struct bulkio_sources;
+
+/*
+ * What is done with a datagram of another than the peer, or with a request:
+ * buf[0..len) is valid for this call.
+ */
+typedef void bulkio_foreign(void *arg, const struct netio_origin *origin,
+    const uint8_t *buf, size_t len);
 
 /* The receiving half.  It may point into itself: not to be copied. */
 struct bulkio_receiver {
@@ -52,7 +62,9 @@ struct bulkio_receiver {
 	uint8_t *buf;
 	size_t slot_len, stride;	/* room for one datagram; to the next */
 	unsigned slot_count, least;	/* free ones that a call needs */
+	size_t control_len;		/* bytes of a slot's control data */
 	struct bulkio_slots *slots;	/* NULL: one datagram at a time */
+	struct bulkio_sources *sources;	/* NULL: all are the peer's */
 
 	/* what the last call brought, and how much of it was taken */
 	unsigned slot, end;		/* slots, end is the first unused one */
@@ -75,6 +87,22 @@ struct bulkio_receiver {
 int bulkio_receiver_init(struct bulkio_receiver *r, int fd, size_t largest,
     unsigned window, size_t keep);
 
+/*
+ * bulkio_receiver_init_shared - likewise, for a socket of oneport_connect():
+ * datagrams that are not the peer's may come, and the peer's next request.
+ * bulkio_next() hands out neither; it gives them to foreign instead.
+ *
+ * peer       as netio_origin has it
+ * foreign    called by bulkio_next(), with arg.  Requests of up to
+ *            ONEPORT_DATAGRAM_MAX bytes are whole; of many that came in one
+ *            call, waited_us is the last one's
+ * Whoever stops before bulkio_next() returned false loses what is left.
+ * Returns 0 or -ENOMEM.
+ */
+int bulkio_receiver_init_shared(struct bulkio_receiver *r, int fd,
+    size_t largest, unsigned window, size_t keep,
+    const union netio_addr *peer, bulkio_foreign *foreign, void *arg);
+
 void bulkio_receiver_free(struct bulkio_receiver *r);
 
 /*
@@ -93,7 +121,8 @@ bool bulkio_is_full(const struct bulkio_receiver *r);
 int bulkio_receive(struct bulkio_receiver *r, int flags);
 
 /*
- * bulkio_next - the next packet of the last call; false: none is left.
+ * bulkio_next - the next packet of the last call; false: none is left, or
+ * with a shared port none was the peer's.
  * *buf points into r's memory.
  */
 bool bulkio_next(struct bulkio_receiver *r, const uint8_t **buf,

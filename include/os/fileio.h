@@ -64,6 +64,8 @@ int fileio_read_blocks(struct fileio_reader *r, uint64_t first,
 
 struct fileio_upload {
 	int fd, dirfd;
+	int target;		/* in place: what gets the content; else -1 */
+	bool in_place;
 	char base[PATHNAME_COMPONENT_MAX + 1];
 	char hidden[PATHNAME_COMPONENT_MAX + 1];
 	uint64_t written, flushed;
@@ -83,6 +85,18 @@ struct fileio_upload {
  */
 int fileio_upload_begin(struct fileio_upload *u, int dirfd, const char *base,
     const char *id, mode_t mode, uint8_t *scratch);
+
+/*
+ * fileio_upload_begin_in_place - for a file in a directory that is not ours.
+ *
+ * spoolfd    a directory for the content until it is whole; the caller's
+ * target     what resolve_open_write() gave; taken over, also on failure
+ * scratch    as in fileio_upload_begin()
+ * The file in the spool has no name: nothing is left behind by whatever
+ * end.  Returns 0 or -errno.
+ */
+int fileio_upload_begin_in_place(struct fileio_upload *u, int spoolfd,
+    int target, uint8_t *scratch);
 
 /*
  * fileio_upload_like - mode and group of the file that it will replace.
@@ -107,12 +121,25 @@ int fileio_upload_writev(struct fileio_upload *u, struct iovec *iov,
  * replace    whether what stands there by now may be replaced
  * Flushes the file before the name and the directory after it: also after
  * a power cut there is the old content or the new, never half of it.
+ * In place, replace does not count: the target gets the content once all
+ * of it is in the spool and, as far as can be known, has room; before that
+ * it is not touched.  An error or a power cut after that may leave a mix.
  * Returns 0, -EEXIST, or -errno; on failure the hidden file is gone.  The
  * descriptors stay open until the process ends.
  */
 int fileio_upload_store(struct fileio_upload *u, bool replace);
 
-/* Remove the hidden file, if it still is there. */
+/*
+ * fileio_upload_store_unique - store it as BASE.STAMP.NN.
+ *
+ * stamp      a few characters ("YYYYMMDD-HHMMSS")
+ * NN is the first of 00 to 99 that is free; BASE is cut so that all is a
+ * legal component.  u->base holds the final name afterwards.  Not for
+ * uploads in place.  As fileio_upload_store(); -EEXIST: all 100 are taken.
+ */
+int fileio_upload_store_unique(struct fileio_upload *u, const char *stamp);
+
+/* Remove the hidden file, if it still is there; a target is not touched. */
 void fileio_upload_abort(struct fileio_upload *u);
 
 /* Bytes free for us where fd is. */

@@ -30,6 +30,15 @@ void *memory_get_shared(size_t len);
 /* Shall children that are forked from now on have these pages?  0 or -errno. */
 int memory_show(void *ptr, size_t len, bool to_children);
 
+/*
+ * memory_hide_library - children that are forked from now on do not have the
+ * code and data of a shared library: fork() and exit cost less, and nobody
+ * can misuse it.  They may neither call it nor run its destructors: _exit().
+ *
+ * name       a part of its file's name, "libconfuse.so"
+ */
+void memory_hide_library(const char *name);
+
 /* This process leaves shared or unforked pages; the others keep them. */
 void memory_unmap(void *ptr, size_t len);
 

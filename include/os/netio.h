@@ -38,7 +38,11 @@ struct netio_listener {
 /* Where a request came from and where it went to. */
 struct netio_origin {
 	union netio_addr peer;
-	union netio_addr local;	/* the address asked, without a port */
+	/*
+	 * The address asked, without a port; for a broadcast the one of ours
+	 * that lies in the same network.  Without has_local the route decides.
+	 */
+	union netio_addr local;
 	bool has_local;
 	bool to_many;		/* sent to a broadcast or multicast address */
 	unsigned ifindex;	/* 0: not known */
@@ -66,6 +70,43 @@ uint32_t netio_dropped(const struct netio_listener *l);
  */
 ssize_t netio_receive(const struct netio_listener *l, uint8_t *buf,
     size_t size, struct netio_origin *origin);
+
+/*
+ * netio_receive_on - likewise on any socket that was told to say more
+ * (netio_ask_destination), by one system call.
+ *
+ * flags      0 or MSG_DONTWAIT
+ * in_doubt   as netio_read_controls() returns
+ * Returns a length or -errno, -EINTR as well.
+ */
+ssize_t netio_receive_on(int fd, uint8_t *buf, size_t size, int flags,
+    struct netio_origin *origin, bool *in_doubt);
+
+/*
+ * netio_read_controls - what came with a datagram: address asked, link, age.
+ *
+ * origin     has the peer already; the rest is zeroed
+ * msg        as recvmsg() filled it
+ * Returns true if only another socket can tell whether that is a broadcast
+ * address; to_many is false then.
+ */
+bool netio_read_controls(struct netio_origin *origin, struct msghdr *msg);
+
+/* Ask the kernel for the address and link that a datagram came in by. */
+void netio_ask_destination(int fd, sa_family_t family);
+
+/*
+ * netio_answer_from - the address asked, or else the listener's; all zero
+ * where the route is to decide.  Without a port.
+ */
+union netio_addr netio_answer_from(const struct netio_listener *l,
+    const struct netio_origin *origin);
+
+/*
+ * netio_socket - a socket with the listener's device, TOS and mark, neither
+ * bound nor connected.  A descriptor or -errno.
+ */
+int netio_socket(const struct netio_listener *l, sa_family_t family);
 
 /*
  * netio_connect - a socket for one transfer, from the address asked to the
@@ -114,6 +155,20 @@ int netio_wait(int fd, uint64_t wait_us);
 bool netio_equal(const union netio_addr *a, const union netio_addr *b);
 
 uint16_t netio_port(const union netio_addr *addr);
+
+void netio_set_port(union netio_addr *addr, uint16_t port);
+
+/* Its bytes as the kernel counts them, for bind() and the like. */
+socklen_t netio_addr_len(const union netio_addr *addr);
+
+/* The address as 4 or 16 bytes in network order; returns how many. */
+size_t netio_bytes(const union netio_addr *addr, uint8_t out[static 16]);
+
+/* Whether it is no address but stands for all: 0.0.0.0 or ::. */
+bool netio_is_any(const union netio_addr *addr);
+
+/* Whether it is a multicast address or 255.255.255.255. */
+bool netio_is_many(const union netio_addr *addr);
 
 /* The address without port; a link-local one with "%" and its scope. */
 void netio_text(const union netio_addr *addr, char out[static NETIO_TEXT_MAX]);

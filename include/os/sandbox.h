@@ -9,6 +9,9 @@
  *	3. capabilities         all sets and the bounding set empty, securebits
  *	4. undo test            raise, setuid(0), chroot: each must fail
  *	5. no_new_privs         an exec could give nothing back
+ *
+ * With prefer it goes on without chroot, the bounding set and securebits, or
+ * no_new_privs.  User and capabilities are given up and tested all the same.
  */
 #ifndef OS_SANDBOX_H
 #define OS_SANDBOX_H
@@ -23,6 +26,12 @@ struct sandbox_plan {
 	bool change_user;	/* we may: CAP_SETUID and CAP_SETGID */
 	uid_t uid;
 	gid_t gid;
+	/*
+	 * Single-port with a port below 1024: CAP_NET_BIND_SERVICE stays, if
+	 * we have it.  Each transfer calls sandbox_leave_bind().
+	 */
+	bool keep_bind;
+	bool prefer;		/* do without a wall that cannot be put up */
 };
 
 /* Whether this process is permitted that capability (CAP_SYS_CHROOT, ...). */
@@ -31,16 +40,29 @@ bool sandbox_may(int capability);
 /*
  * sandbox_enter - put the walls up; there is no way back.
  *
+ * missing    room for the walls that are missing and the reasons, with
+ *            prefer: "chroot: Operation not permitted; ..."; "" if none is
  * why        room for the step that failed and its reason
  * The working directory is the root afterwards.  Returns 0 or -errno; on
  * failure the caller must not serve.
  */
-int sandbox_enter(const struct sandbox_plan *plan, char *why, size_t size);
+int sandbox_enter(const struct sandbox_plan *plan, char *missing,
+    size_t missing_size, char *why, size_t size);
+
+/*
+ * sandbox_leave_bind - give up CAP_NET_BIND_SERVICE for good; in a transfer,
+ * once it has its socket.  May follow process_fork(): two system calls, and
+ * nothing of libc's.  0, also if there was none, or -errno: must not serve.
+ */
+int sandbox_leave_bind(void);
 
 /*
  * sandbox_keep_for_start - the keeper gives up every capability but those
- * that starting a dispatcher needs.  0 or -errno; without privilege 0.
+ * that starting a dispatcher needs.
+ *
+ * keep_bind  some dispatcher, perhaps a later one, has such a plan
+ * 0 or -errno; without privilege 0.
  */
-int sandbox_keep_for_start(void);
+int sandbox_keep_for_start(bool keep_bind);
 
 #endif

@@ -30,6 +30,9 @@ int shm_open_private(uint64_t size);
 /* Bytes in the file, or 0. */
 uint64_t shm_size(int fd);
 
+/* Make a table larger, its pages allocated.  0 or -errno. */
+int shm_grow(int fd, uint64_t size);
+
 /* Map bytes [offset, offset + len); NULL on failure. */
 void *shm_map(int fd, uint64_t offset, size_t len);
 

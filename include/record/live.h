@@ -36,6 +36,8 @@ struct live_header {
 	uint64_t started_us;	/* since 1970 */
 	int32_t keeper_pid;
 	char log_path[LIVE_PATH_MAX];
+	uint32_t conf_is_bad;	/* it is not in use; an older one is */
+	char conf_problem[LIVE_PATH_MAX];	/* the first of its problems */
 };
 
 struct live_slot {
@@ -51,7 +53,8 @@ struct live_slot {
 	uint64_t started_us;		/* since 1970 */
 	uint64_t whole_hash;		/* of the request: tells its copies */
 	/* written by the transfer */
-	char hidden[LIVE_TEXT_MAX + 260];	/* an upload's hidden file */
+	char root[LIVE_PATH_MAX];	/* an upload's directory ... */
+	char hidden[LIVE_TEXT_MAX + 260];	/* ... and hidden file in it */
 	_Atomic uint64_t size, bytes;
 	_Atomic uint64_t heard_us;	/* monotonic; 0: never */
 	_Atomic uint32_t log_errno;	/* why the log could not be written */

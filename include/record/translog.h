@@ -47,6 +47,7 @@ enum translog_number {
 	TRANSLOG_DUPLICATES,
 	TRANSLOG_CPU_US,
 	TRANSLOG_RSS_KB,
+	TRANSLOG_IN_PLACE,	/* 1: copied into the file that stood there */
 	TRANSLOG_ERROR_CODE,
 	TRANSLOG_REQUESTS,	/* notice: datagrams taken as requests */
 	TRANSLOG_REPEATS,	/* notice: of these, repeats of a live one */

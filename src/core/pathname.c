@@ -104,17 +104,13 @@ pathname_split(const char *path, char dir[static PATHNAME_MAX + 1])
 	return path + len;
 }
 
-/*
- * How much of base fits, without half a UTF-8 character at its end: file
- * systems that check (casefolding ext4, ZFS with utf8only, vfat) refuse such
- * a name.  base[len] is the first byte that is left out, or the NUL.
- */
-static size_t
-hidden_base_len(const char *base)
+size_t
+pathname_cut(const char *base, size_t max)
 {
-	size_t len = strnlen(base, HIDDEN_BASE_MAX), back;
+	size_t len = strnlen(base, max), back;
 
-	for (back = 0; back < 4; back++) {
+	/* base[len] is the first byte that is left out, or the NUL */
+	for (back = 0; back < 4 && back <= len; back++) {
 		if (((unsigned char)base[len - back] & 0xc0) != 0x80)
 			return len - back;
 	}
@@ -125,7 +121,7 @@ void
 pathname_hidden(const char *base, const char *id,
     char out[static PATHNAME_COMPONENT_MAX + 1])
 {
-	size_t len = hidden_base_len(base);
+	size_t len = pathname_cut(base, HIDDEN_BASE_MAX);
 
 	*out++ = '.';
 	memcpy(out, base, len);

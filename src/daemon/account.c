@@ -58,6 +58,19 @@ set_message(struct translog_record *rec, const char *text)
 }
 
 static void
+show_path(struct account *ac)
+{
+	const char *path = ac->a->naming.path;
+
+	if (path[0] == '\0')
+		return;
+	ac->shown_path[0] = '/';
+	strcpy(ac->shown_path + 1, strcmp(path, ".") == 0 ? "" : path);
+	ac->rec.path.buf = (const uint8_t *)ac->shown_path;
+	ac->rec.path.len = strlen(ac->shown_path);
+}
+
+static void
 show_request(struct account *ac)
 {
 	const struct admission *a = ac->a;
@@ -71,13 +84,7 @@ show_request(struct account *ac)
 		rec->asked.len = options_describe(a->req.options, ac->asked,
 		    sizeof(ac->asked));
 	}
-	if (a->path[0] != '\0') {
-		ac->shown_path[0] = '/';
-		strcpy(ac->shown_path + 1,
-		    strcmp(a->path, ".") == 0 ? "" : a->path);
-		rec->path.buf = (const uint8_t *)ac->shown_path;
-		rec->path.len = strlen(ac->shown_path);
-	}
+	show_path(ac);
 }
 
 static void
@@ -168,6 +175,10 @@ void
 account_end(struct account *ac, const struct engine *e)
 {
 	ac->rec.outcome = e->outcome;
+	/* a unique name is known only now */
+	show_path(ac);
+	if (ac->a->upload.in_place)
+		ac->rec.numbers[TRANSLOG_IN_PLACE] = 1;
 	add_counts(ac, e);
 	/* our own words say more than what went over the wire */
 	if (ac->a->verdict.message[0] != '\0')

@@ -1,10 +1,12 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/admission.h"
+#include "os/clock.h"
 #include "os/resolve.h"
 
 static bool
@@ -26,9 +28,15 @@ static bool
 open_socket(struct admission *a)
 {
 	const struct transfer_order *o = a->order;
+	const struct conf_values *values = a->rules.values;
 
-	a->sock = netio_connect(o->listener, &o->origin, a->conf->port_first,
-	    a->conf->port_last);
+	if (a->trail != NULL)
+		return true;
+	a->sock = o->sock;
+	if (a->sock != -1)
+		return true;
+	a->sock = netio_connect(o->listener, &o->origin, values->port_first,
+	    values->port_last);
 	if (a->sock >= 0)
 		return true;
 	access_refuse(&a->verdict, a->sock == -EADDRINUSE ?
@@ -37,7 +45,7 @@ open_socket(struct admission *a)
 	/* all ports of the range are taken: the ERROR comes from another */
 	if (a->sock == -EADDRINUSE)
 		a->sock = netio_connect(o->listener, &o->origin, 0, 0);
-	a->verdict.text = "Server busy";
+	access_set_text(&a->verdict, "Server busy");
 	if (a->sock < 0)
 		a->sock = -1;
 	return false;
@@ -64,100 +72,165 @@ check_request(struct admission *a, enum packet_verdict verdict)
 	return true;
 }
 
+/* Who asks, and may it read or write at all? */
 static bool
-find_path(struct admission *a)
+check_client(struct admission *a)
 {
-	struct packet_slice name = a->req.name;
-	enum pathname_verdict verdict;
-	const char *below;
-	bool absolute;
+	const struct transfer_order *o = a->order;
+	const struct conf *c = a->rules.conf;
+	const struct conf_section *section;
+	bool is_write = a->req.op == PACKET_WRQ;
 
-	verdict = pathname_check(name.buf, name.len);
-	if (verdict == PATHNAME_OK)
-		verdict = pathname_clean(name.buf, name.len, a->path);
-	if (verdict != PATHNAME_OK) {
-		a->path[0] = '\0';
-		access_name(&a->verdict, verdict);
+	if (c->is_broken) {
+		refuse_with(a, OUTCOME_FAILED, PACKET_ERR_UNDEFINED,
+		    "the configuration cannot be used, and there is no good "
+		    "copy of it");
+		access_set_text(&a->verdict, "Server configuration error");
 		return false;
 	}
-	absolute = name.buf[0] == '/' || name.buf[0] == '\\';
-	below = access_map(&a->verdict, a->conf, a->path, absolute);
-	if (below == NULL)
+	if (!access_client(&a->verdict, c, &o->client_addr))
 		return false;
-	memmove(a->path, below, strlen(below) + 1);
+	trail_say_by(a->trail, &a->rules, CONF_ALLOW_CLIENTS, "client",
+	    "%s may ask", o->address);
+	section = conf_section_for(c, &o->client_addr);
+	if (section != NULL)
+		trail_say(a->trail, "values", "of the client section at %s:%u",
+		    section->origin.where, section->origin.line);
+	if (!access_operation(&a->verdict, &a->rules, is_write))
+		return false;
+	trail_say_by(a->trail, &a->rules, is_write ? CONF_CREATE : CONF_READ,
+	    is_write ? "uploads" : "reads", "are allowed");
 	return true;
 }
+
+/* ---- reads ------------------------------------------------------------ */
 
 static bool
 open_for_reading(struct admission *a)
 {
-	struct stat st;
-	int err, tries;
+	struct naming *n = &a->naming;
+	int tries;
 
 	/* again, if another file was renamed to that place between the two */
 	for (tries = 0, a->file = -ESTALE; tries < 4 && a->file == -ESTALE;
 	    tries++) {
-		err = resolve_stat(a->path, &st);
-		if (err != 0)
-			return refuse_errno(a, "open", -err);
-		if (!access_read(&a->verdict, a->conf, &st))
+		if (!naming_find(n, &a->verdict) ||
+		    !access_read(&a->verdict, &a->rules, &n->st))
 			return false;
-		a->file = resolve_open(a->path, &st);
+		a->file = resolve_open(&n->root, n->path, &n->st);
 	}
 	if (a->file < 0)
-		return refuse_errno(a, "open", -a->file);
-	a->file_size = (uint64_t)st.st_size;
+		return naming_refuse(n, &a->verdict, n->path, "open",
+		    a->file);
+	a->file_size = (uint64_t)n->st.st_size;
 	return true;
+}
+
+/* ---- uploads ---------------------------------------------------------- */
+
+static bool
+is_unique(const struct admission *a)
+{
+	return a->rules.values->upload_names == CONF_UPLOAD_UNIQUE;
 }
 
 /* May it be written, by the rules?  What stands there is only looked at. */
 static bool
 check_target(struct admission *a)
 {
-	int hops, err;
-
-	/* else the rename would replace a link, not what it leads to */
-	hops = resolve_links(a->path, sizeof(a->path));
-	if (hops < 0)
-		return refuse_errno(a, "follow the link", -hops);
-	err = resolve_stat(a->path, &a->replaced);
-	/* a link that leads nowhere makes no file */
-	if (err != 0 && (err != -ENOENT || hops != 0))
-		return refuse_errno(a, "open", -err);
-	a->may_replace = err == 0;
-	if (err == 0 && a->conf->permissive) {
-		err = resolve_may_write(a->path);
-		if (err != 0)
-			return refuse_errno(a, "write", -err);
-	}
-	return access_write(&a->verdict, a->conf,
-	    a->may_replace ? &a->replaced : NULL);
-}
-
-bool
-admission_still(struct admission *a)
-{
-	struct stat now;
+	struct naming *n = &a->naming;
 	int err;
 
+	if (!naming_place(n, &a->verdict))
+		return false;
+	a->may_replace = n->exists && !is_unique(a);
+	if (!access_write(&a->verdict, &a->rules,
+	    a->may_replace ? &n->st : NULL))
+		return false;
 	if (!a->may_replace)
 		return true;
-	err = resolve_stat(a->path, &now);
-	if (err != 0)
-		return err == -ENOENT || refuse_errno(a, "store the file",
-		    -err);
-	if (now.st_ino == a->replaced.st_ino &&
-	    now.st_dev == a->replaced.st_dev)
+	/* a rename would not ask whether the file itself may be written */
+	err = resolve_may_write(&n->root, n->path);
+	return err == 0 || naming_refuse(n, &a->verdict, n->path, "write",
+	    err);
+}
+
+/* The file that stands there is changed itself, when all has arrived. */
+static int
+begin_in_place(struct admission *a, uint8_t *scratch)
+{
+	const struct naming *n = &a->naming;
+	int spool = a->order->service->spool_fd, target;
+
+	if (spool == -1)
+		return -EACCES;
+	target = resolve_open_write(&n->root, n->path, &n->st);
+	if (target < 0)
+		return target;
+	return fileio_upload_begin_in_place(&a->upload, spool, target,
+	    scratch);
+}
+
+/*
+ * Known before it exists, so that whoever finds us dead removes it.  A server
+ * with another configuration may be the one, so the root's path stands there.
+ */
+static void
+note_hidden(struct admission *a, const char *dir, const char *base)
+{
+	char hidden[PATHNAME_COMPONENT_MAX + 1];
+
+	pathname_hidden(base, a->order->id, hidden);
+	snprintf(a->slot->root, sizeof(a->slot->root), "%s",
+	    a->rules.conf->dirs[a->naming.root_index]);
+	snprintf(a->slot->hidden, sizeof(a->slot->hidden), "%s/%s", dir,
+	    hidden);
+}
+
+static int
+begin_upload(struct admission *a, const char *dir, const char *base,
+    int dirfd, uint8_t *scratch)
+{
+	int err;
+
+	note_hidden(a, dir, base);
+	err = fileio_upload_begin(&a->upload, dirfd, base, a->order->id, 0666,
+	    scratch);
+	if (err == 0) {
+		/* else the next upload of that name might not be allowed */
+		if (a->may_replace)
+			fileio_upload_like(&a->upload, &a->naming.st);
+		return 0;
+	}
+	a->slot->hidden[0] = '\0';
+	/* tftpd-hpa's classic set-up: a 0666 file in a closed directory */
+	if (a->may_replace && (err == -EACCES || err == -EPERM))
+		return begin_in_place(a, scratch);
+	return err;
+}
+
+/* --explain makes no file: would one be made? */
+static bool
+could_create(struct admission *a, const char *dir)
+{
+	int err = resolve_may_write(&a->naming.root, dir);
+
+	if (err == -EACCES && a->may_replace &&
+	    a->order->service->spool_fd != -1) {
+		trail_say(a->trail, "in place", "no file can be made in that "
+		    "directory: the old one gets the new content");
 		return true;
-	return access_write(&a->verdict, a->conf, &now);
+	}
+	return err == 0 || naming_refuse(&a->naming, &a->verdict, dir,
+	    "create a file there", err);
 }
 
 static bool
 open_for_writing(struct admission *a)
 {
+	struct naming *n = &a->naming;
 	char dir[PATHNAME_MAX + 1];
-	const char *base = pathname_split(a->path, dir);
-	char hidden[PATHNAME_COMPONENT_MAX + 1];
+	const char *base = pathname_split(n->path, dir);
 	uint8_t *scratch = NULL;
 	int dirfd, err;
 
@@ -165,14 +238,16 @@ open_for_writing(struct admission *a)
 	if (base[0] == '\0' || strcmp(base, ".") == 0 ||
 	    strcmp(base, "..") == 0)
 		return refuse_errno(a, "create a file there", EISDIR);
-	dirfd = resolve_dir(dir);
+	dirfd = resolve_dir(&n->root, dir);
 	if (dirfd < 0)
-		return refuse_errno(a, "open the directory", -dirfd);
-	if (!access_size(&a->verdict, a->conf,
+		return naming_refuse(n, &a->verdict, dir,
+		    "open the directory", dirfd);
+	if (!access_size(&a->verdict, &a->rules,
 	    a->granted.has_tsize ? a->granted.tsize : 0,
-	    fileio_available(dirfd))) {
+	    fileio_available(dirfd)) || a->trail != NULL) {
 		close(dirfd);
-		return false;
+		return a->trail != NULL && a->verdict.outcome ==
+		    OUTCOME_NONE && could_create(a, dir);
 	}
 	if (a->req.mode == PACKET_MODE_NETASCII) {
 		scratch = malloc((size_t)a->granted.blksize + 1);
@@ -181,52 +256,107 @@ open_for_writing(struct admission *a)
 			return refuse_errno(a, "get memory", ENOMEM);
 		}
 	}
-	/* known before it exists, so that whoever finds us dead removes it */
-	pathname_hidden(base, a->order->id, hidden);
-	snprintf(a->slot->hidden, sizeof(a->slot->hidden), "%s/%s", dir,
-	    hidden);
-	err = fileio_upload_begin(&a->upload, dirfd, base, a->order->id, 0666,
-	    scratch);
-	if (err == 0) {
-		/* else the next upload of that name might not be allowed */
-		if (a->may_replace)
-			fileio_upload_like(&a->upload, &a->replaced);
-		return true;
-	}
-	a->slot->hidden[0] = '\0';
-	return refuse_errno(a, "create a file there", -err);
+	umask(a->rules.values->umask);
+	err = begin_upload(a, dir, base, dirfd, scratch);
+	return err == 0 || naming_refuse(n, &a->verdict, dir,
+	    "create a file there", err);
 }
+
+/* Would the rules still allow it, if something else stands there by now? */
+static bool
+may_still(struct admission *a)
+{
+	const struct naming *n = &a->naming;
+	struct stat now;
+	int err;
+
+	if (!a->may_replace)
+		return true;
+	err = resolve_stat(&n->root, n->path, &now);
+	if (err != 0)
+		return err == -ENOENT || refuse_errno(a, "store the file",
+		    -err);
+	if (now.st_ino == n->st.st_ino && now.st_dev == n->st.st_dev)
+		return true;
+	return access_write(&a->verdict, &a->rules, &now);
+}
+
+/* NAME.YYYYMMDD-HHMMSS.NN */
+static int
+store_unique(struct admission *a)
+{
+	char ts[TRANSLOG_TS_LEN + 1], stamp[sizeof("YYYYMMDD-HHMMSS")];
+
+	translog_put_ts(clock_real_us(), ts);
+	snprintf(stamp, sizeof(stamp), "%.4s%.2s%.2s-%.2s%.2s%.2s", ts,
+	    ts + 5, ts + 8, ts + 11, ts + 14, ts + 17);
+	return fileio_upload_store_unique(&a->upload, stamp);
+}
+
+/* The record shows the name that the file really has. */
+static void
+show_final_name(struct admission *a)
+{
+	char dir[PATHNAME_MAX + 1], path[2 * PATHNAME_MAX];
+
+	(void)pathname_split(a->naming.path, dir);
+	snprintf(path, sizeof(path), "%s%s%s", strcmp(dir, ".") == 0 ? "" :
+	    dir, strcmp(dir, ".") == 0 ? "" : "/", a->upload.base);
+	snprintf(a->naming.path, sizeof(a->naming.path), "%.*s",
+	    PATHNAME_MAX, path);
+}
+
+int
+admission_store(struct admission *a)
+{
+	int err;
+
+	if (!may_still(a))
+		return -ECANCELED;
+	if (!is_unique(a))
+		return fileio_upload_store(&a->upload, a->may_replace);
+	err = store_unique(a);
+	if (err == 0)
+		show_final_name(a);
+	return err;
+}
+
+/* ---- options ---------------------------------------------------------- */
 
 static void
 grant_options(struct admission *a)
 {
-	const struct conf *c = a->conf;
+	const struct conf_values *values = a->rules.values;
 	struct options_limits limits = {
 		.op = a->req.op,
 		.mode = a->req.mode,
-		.max_blksize = c->max_blksize,
-		.max_windowsize = c->max_windowsize,
-		.refused = c->refused_options,
+		.max_blksize = values->max_blksize,
+		.max_windowsize = values->max_windowsize,
+		.refused = values->refused_options,
 		.size = a->file_size,
 	};
 	int fits;
 
 	if (limits.max_blksize == CONF_BLKSIZE_AUTO) {
-		fits = netio_path_blksize(a->sock) - c->mtu_less;
+		fits = netio_path_blksize(a->sock) - values->mtu_less;
 		limits.max_blksize = fits < PACKET_BLKSIZE_MIN ?
 		    PACKET_BLKSIZE_MIN : (uint16_t)fits;
 	}
 	options_grant(a->req.options, &limits, &a->granted);
 }
 
+/* ---- all of it -------------------------------------------------------- */
+
 void
 admission_init(struct admission *a, const struct transfer_order *order,
-    struct live_slot *slot)
+    struct live_slot *slot, struct trail *trail)
 {
 	memset(a, 0, sizeof(*a));
 	a->order = order;
-	a->conf = order->service->conf;
+	a->rules.conf = order->service->conf;
+	a->rules.values = conf_for(a->rules.conf, &order->client_addr);
 	a->slot = slot;
+	a->trail = trail;
 	a->sock = a->file = -1;
 	a->upload.fd = a->upload.dirfd = -1;
 }
@@ -244,6 +374,10 @@ admit_read(struct admission *a)
 {
 	if (!open_for_reading(a))
 		return false;
+	trail_say_by(a->trail, &a->rules, CONF_REQUIRE_WORLD_READABLE, "file",
+	    "a regular file of %llu bytes, mode %04o",
+	    (unsigned long long)a->file_size,
+	    (unsigned)(a->naming.st.st_mode & 07777));
 	grant_options(a);
 	return true;
 }
@@ -253,11 +387,15 @@ admit_write(struct admission *a)
 {
 	if (!check_target(a))
 		return false;
+	trail_say_by(a->trail, &a->rules, a->may_replace ? CONF_OVERWRITE :
+	    CONF_CREATE, "target", "%s", a->may_replace ?
+	    "exists and may be replaced" : "a new file");
 	grant_options(a);
 	if (!open_for_writing(a))
 		return false;
-	netio_raise_receive_buffer(a->sock, 2 * a->granted.windowsize *
-	    (a->granted.blksize + 512));
+	if (a->trail == NULL)
+		netio_raise_receive_buffer(a->sock, 2 *
+		    a->granted.windowsize * (a->granted.blksize + 512));
 	return true;
 }
 
@@ -268,7 +406,11 @@ admission_decide(struct admission *a)
 
 	verdict = packet_decode_request(a->order->request,
 	    a->order->request_len, &a->req);
-	if (!open_socket(a) || !check_request(a, verdict) || !find_path(a))
+	naming_init(&a->naming, a->order, &a->rules, a->trail,
+	    a->req.op == PACKET_WRQ);
+	if (!open_socket(a) || !check_client(a) ||
+	    !check_request(a, verdict) ||
+	    !naming_spell(&a->naming, &a->verdict, a->req.name))
 		return false;
 	return a->req.op == PACKET_RRQ ? admit_read(a) : admit_write(a);
 }

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -17,10 +18,13 @@
 #include "os/shm.h"
 
 #define SILENT_LONG	(2 * US_PER_S)	/* such a transfer makes room */
-#define CLAIM_SPAN	(10 * US_PER_S)	/* a claimed slot is locked by then */
 #define FORK_SPAN	(2 * US_PER_S)	/* since a fork failed */
 
-/* ---- the log's state and ids ------------------------------------------ */
+void
+request_copy(struct request *to, const struct request *from)
+{
+	memcpy(to, from, offsetof(struct request, buf) + from->len);
+}
 
 void
 children_forget_control(struct children *c)
@@ -28,38 +32,7 @@ children_forget_control(struct children *c)
 	c->control = c->pool.control = -1;
 }
 
-/* Try to say in the log how many records it misses. */
-void
-children_tell_lost(struct children *c)
-{
-	struct translog_record rec;
-	char text[128];
-
-	if (c->log_lost == 0)
-		return;
-	translog_clear(&rec);
-	snprintf(text, sizeof(text), "the log could not be written: about "
-	    "%llu records are missing here", (unsigned long long)c->log_lost);
-	if (service_notice(c->service, &rec, text) != 0)
-		return;
-	c->log_lost = 0;
-	diag_log(DIAG_NOTICE, "%s: written again", c->service->conf->log_path);
-}
-
-/* Serving goes on without a log; said once, and again when it works. */
-static void
-note_log_result(struct children *c, uint32_t log_errno, uint32_t count)
-{
-	if (log_errno != 0 && log_errno != EBADF) {
-		if (c->log_lost == 0)
-			diag_log(DIAG_ERROR, "%s: %s; transfers go on without "
-			    "their records", c->service->conf->log_path,
-			    strerror((int)log_errno));
-		c->log_lost += count;
-		return;
-	}
-	children_tell_lost(c);
-}
+/* ---- starting transfers ----------------------------------------------- */
 
 /* Ids that nobody can guess from the ones before, without a system call. */
 static void
@@ -72,159 +45,6 @@ make_id(struct children *c, char out[static TRANSLOG_ID_LEN + 1])
 	z ^= z >> 31;
 	snprintf(out, TRANSLOG_ID_LEN + 1, "%016llx", (unsigned long long)z);
 }
-
-/* ---- the dead --------------------------------------------------------- */
-
-/*
- * Remove a dead upload's hidden file, in a child: the file system may hang.
- * The table can be written by every transfer, so the name is only taken if
- * it is one of ours, and the walls bound what it can reach.
- */
-static void
-remove_hidden(struct children *c, const char *hidden)
-{
-	struct service *service = c->service;
-	int control = c->control;
-	char dir[PATHNAME_MAX + 1];
-	const char *base;
-	pid_t pid;
-
-	base = strrchr(hidden, '/');
-	if (base == NULL || (size_t)(base - hidden) > PATHNAME_MAX ||
-	    !pathname_is_hidden(base + 1))
-		return;
-	memcpy(dir, hidden, (size_t)(base - hidden));
-	dir[base - hidden] = '\0';
-	pid = process_fork();
-	if (pid != 0)
-		return;
-	/* *c is not here any more */
-	if (control != -1)
-		close(control);
-	service_stop_listening(service);
-	(void)resolve_unlink(dir, base + 1);
-	_exit(0);
-}
-
-/* The end of a transfer that can no longer write it. */
-static void
-record_crash(struct children *c, const struct live_slot *slot,
-    const char *message)
-{
-	struct translog_record rec;
-	uint64_t now_us = clock_real_us();
-	size_t file_len = slot->file_len;
-	int err;
-
-	translog_clear(&rec);
-	rec.event = TRANSLOG_TRANSFER;
-	rec.outcome = OUTCOME_CRASHED;
-	live_get_text(slot->id, sizeof(rec.id), rec.id);
-	rec.op = slot->is_write ? TRANSLOG_WRITE : TRANSLOG_READ;
-	live_get_text(slot->client, sizeof(rec.client), rec.client);
-	live_get_text(slot->server, sizeof(rec.server), rec.server);
-	rec.numbers[TRANSLOG_CLIENT_PORT] = slot->client_port;
-	rec.file.buf = slot->file;
-	rec.file.len = file_len < LIVE_TEXT_MAX ? file_len : LIVE_TEXT_MAX;
-	rec.numbers[TRANSLOG_BYTES] = (int64_t)atomic_load(&slot->bytes);
-	if (slot->started_us != 0 && slot->started_us < now_us)
-		rec.numbers[TRANSLOG_DURATION_US] =
-		    (int64_t)(now_us - slot->started_us);
-	rec.message.buf = (const uint8_t *)message;
-	rec.message.len = strlen(message);
-	err = service_record(c->service, &rec);
-	note_log_result(c, (uint32_t)-err, 1);
-}
-
-static void
-free_slot(struct live_slot *slot)
-{
-	slot->hidden[0] = '\0';
-	slot->id[0] = '\0';
-	slot->pid = 0;
-	atomic_store(&slot->state, LIVE_FREE);
-}
-
-/*
- * Write the end that a dead process left open, unless it wrote it.  The
- * slot is ours to free: it is a child's that we reaped, with its id still
- * there, or it is unlocked and no dispatcher can be starting a process in it.
- */
-static void
-bury(struct children *c, uint32_t index, const char *message)
-{
-	struct live_slot *slot = slot_at(c, index);
-	char hidden[sizeof(slot->hidden)];
-	uint32_t state = atomic_load(&slot->state);
-
-	live_get_text(slot->hidden, sizeof(hidden), hidden);
-	if (state != LIVE_ENDED && state != LIVE_FREE &&
-	    atomic_compare_exchange_strong(&slot->state, &state, LIVE_ENDING))
-		record_crash(c, slot, message);
-	free_slot(slot);
-	if (hidden[0] != '\0')
-		remove_hidden(c, hidden);
-}
-
-/*
- * Transfers of a dispatcher or server that is dead: nobody reaped them.
- * A slot that is only just claimed may belong to a process that has not
- * locked it yet.
- */
-void
-children_sweep(struct children *c)
-{
-	uint64_t now_us = clock_real_us();
-	struct live_slot *slot;
-	uint32_t i, state;
-
-	c->sweep_at_us = UINT64_MAX;
-	c->strangers = 0;
-	for (i = 0; i < c->service->slots; i++) {
-		slot = slot_at(c, i);
-		state = atomic_load(&slot->state);
-		if (state == LIVE_FREE || c->pids[i] != 0)
-			continue;
-		if (shm_is_locked(c->service->table_fd, live_offset(i))) {
-			c->strangers++;
-			continue;
-		}
-		if (state == LIVE_CLAIMED && slot->started_us <= now_us &&
-		    now_us - slot->started_us < CLAIM_SPAN) {
-			c->sweep_at_us = clock_mono_us() + CLAIM_SPAN;
-			continue;
-		}
-		bury(c, i, "found dead");
-	}
-}
-
-static void
-reap_one(struct children *c, uint32_t index, int status)
-{
-	struct live_slot *slot = slot_at(c, index);
-	char message[64], id[sizeof(slot->id)];
-
-	if (WIFSIGNALED(status))
-		snprintf(message, sizeof(message), "killed by signal %d",
-		    WTERMSIG(status));
-	else
-		snprintf(message, sizeof(message), "ended with status %d",
-		    WEXITSTATUS(status));
-	live_get_text(slot->id, sizeof(id), id);
-	/* while we slept another dispatcher may have buried it already */
-	if (strcmp(id, c->list[index].id) == 0) {
-		if (atomic_load(&slot->state) == LIVE_ENDED)
-			note_log_result(c, atomic_load(&slot->log_errno),
-			    atomic_load(&slot->log_lost));
-		children_remember(c, index);
-		bury(c, index, message);
-	}
-	c->pids[index] = 0;
-	c->running--;
-	c->leaving -= c->list[index].was_told_to_go ? 1 : 0;
-}
-
-/* ---- starting transfers ----------------------------------------------- */
 
 /* A free slot for a new transfer, or -1. */
 static int64_t
@@ -272,6 +92,26 @@ fill_slot(struct live_slot *slot, const struct transfer_order *order,
 	atomic_store(&slot->outcome, OUTCOME_NONE);
 }
 
+/* Who it is for rules, map rules and directories of its own. */
+static void
+identify_client(const struct service *s, const struct netio_origin *origin,
+    struct transfer_order *order)
+{
+	uint8_t bytes[16];
+	size_t len = netio_bytes(&origin->peer, bytes);
+	char *scope;
+
+	cidr_from_bytes(bytes, len, &order->client_addr);
+	memcpy(order->address, order->client, sizeof(order->address));
+	scope = strchr(order->address, '%');
+	if (scope != NULL)
+		*scope = '\0';
+	order->mac[0] = '\0';
+	if (s->neighbour_fd >= 0)
+		(void)neighbour_mac(s->neighbour_fd, bytes, len,
+		    origin->ifindex, order->mac);
+}
+
 static void
 make_order(struct children *c, const struct request *r,
     struct transfer_order *order)
@@ -283,6 +123,8 @@ make_order(struct children *c, const struct request *r,
 	order->server[0] = '\0';
 	if (r->origin.has_local)
 		netio_text(&r->origin.local, order->server);
+	order->sock = -1;
+	identify_client(c->service, &r->origin, order);
 	order->received_us = r->received_us;
 	order->request_len = r->len;
 	memcpy(order->request, r->buf, r->len);
@@ -318,39 +160,142 @@ fork_transfer(struct children *c, const struct transfer_order *order)
 	transfer_serve(order);
 }
 
-bool
-children_start(struct children *c, const struct request *r)
+static bool
+is_same_host(const union netio_addr *a, const union netio_addr *b)
 {
-	struct transfer_order order;
-	struct child *child;
-	int64_t slot;
-	pid_t pid;
+	uint8_t left[16], right[16];
+	size_t len = netio_bytes(a, left);
 
-	slot = claim_slot(c);
-	if (slot < 0)
-		return false;
-	make_order(c, r, &order);
-	order.slot = (uint32_t)slot;
-	fill_slot(slot_at(c, order.slot), &order, r->whole_hash);
-	/* one that is ready, or a new one */
-	pid = pool_hand_over(&c->pool, &order);
-	if (pid == 0)
-		pid = fork_transfer(c, &order);
-	if (pid == -1) {
-		say_fork_failed(c, errno);
-		free_slot(slot_at(c, order.slot));
-		return false;
+	return netio_bytes(b, right) == len && memcmp(left, right, len) == 0;
+}
+
+/* Transfers of that address, those of other dispatchers too. */
+static unsigned
+count_of_client(struct children *c, const struct request *r)
+{
+	char theirs[LIVE_ADDR_MAX];
+	struct live_slot *slot;
+	unsigned count = 0;
+	uint32_t i;
+
+	for (i = 0; i < c->service->slots; i++) {
+		if (c->pids[i] != 0) {
+			count += is_same_host(&c->list[i].peer,
+			    &r->origin.peer);
+			continue;
+		}
+		if (c->strangers == 0)
+			continue;
+		slot = slot_at(c, i);
+		if (atomic_load(&slot->state) != LIVE_RUNNING)
+			continue;
+		live_get_text(slot->client, sizeof(theirs), theirs);
+		count += strcmp(theirs, r->client) == 0;
 	}
+	return count;
+}
+
+/* Does a transfer of ours still hold the socket to that client's port? */
+static bool
+is_port_held(const struct children *c, const struct request *r)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->service->slots; i++)
+		if (c->pids[i] != 0 &&
+		    netio_equal(&c->list[i].peer, &r->origin.peer))
+			return true;
+	return false;
+}
+
+struct drained {
+	struct children *children;
+	const struct netio_listener *listener;
+};
+
+static void
+pass_on(void *arg, const struct netio_origin *origin, const uint8_t *buf,
+    size_t len)
+{
+	struct drained *from = arg;
+	struct children *c = from->children;
+
+	c->foreign(c->foreign_arg, from->listener, origin, buf, len);
+}
+
+/* single-port: the socket is made here, where the port may be bound. */
+static void
+make_socket(struct children *c, struct transfer_order *order)
+{
+	struct drained from = { c, order->listener };
+
+	if (!c->service->conf->single_port)
+		return;
+	order->sock = oneport_connect(order->listener, &order->origin);
+	if (order->sock < 0) {
+		diag_log(DIAG_ERROR, "single-port socket: %s",
+		    strerror(-order->sock));
+		order->sock = -1;
+		return;
+	}
+	(void)oneport_drain(order->sock, pass_on, &from);
+}
+
+static void
+close_socket(struct transfer_order *order)
+{
+	if (order->sock != -1)
+		close(order->sock);
+}
+
+static void
+enter_child(struct children *c, uint32_t slot, pid_t pid,
+    const struct request *r, const struct transfer_order *order)
+{
+	struct child *child = &c->list[slot];
+
 	c->pids[slot] = pid;
 	c->names[slot] = r->name_hash;
-	child = &c->list[slot];
-	memcpy(child->id, order.id, sizeof(child->id));
+	memcpy(child->id, order->id, sizeof(child->id));
 	child->peer = r->origin.peer;
 	child->whole_hash = r->whole_hash;
 	child->started_us = r->received_us;
 	child->was_told_to_go = false;
 	c->running++;
-	return true;
+}
+
+enum children_start
+children_start(struct children *c, const struct request *r)
+{
+	const struct conf *conf = c->service->conf;
+	struct transfer_order order;
+	int64_t slot;
+	pid_t pid;
+
+	if (conf->single_port && is_port_held(c, r))
+		return CHILDREN_NOT_YET;
+	if (conf->max_transfers_per_client != 0 &&
+	    count_of_client(c, r) >= conf->max_transfers_per_client)
+		return CHILDREN_CLIENT_FULL;
+	slot = claim_slot(c);
+	if (slot < 0)
+		return CHILDREN_FULL;
+	make_order(c, r, &order);
+	order.slot = (uint32_t)slot;
+	fill_slot(slot_at(c, order.slot), &order, r->whole_hash);
+	make_socket(c, &order);
+	/* one that is ready, or a new one */
+	pid = pool_hand_over(&c->pool, &order);
+	if (pid == 0)
+		pid = fork_transfer(c, &order);
+	close_socket(&order);
+	if (pid == -1) {
+		say_fork_failed(c, errno);
+		children_free_slot(slot_at(c, order.slot));
+		return CHILDREN_NO_PROCESS;
+	}
+	enter_child(c, order.slot, pid, r, &order);
+	return CHILDREN_STARTED;
 }
 
 void
@@ -379,7 +324,8 @@ may_go(struct children *c, uint32_t index, uint64_t now_us)
 }
 
 void
-children_make_room(struct children *c, unsigned wanted, uint64_t now_us)
+children_make_room(struct children *c, unsigned wanted, uint64_t now_us,
+    const union netio_addr *client)
 {
 	uint32_t i, slot = 0;
 	int first = 0, may;
@@ -388,6 +334,9 @@ children_make_room(struct children *c, unsigned wanted, uint64_t now_us)
 		return;
 	for (i = 0; i < c->service->slots; i++) {
 		may = may_go(c, i, now_us);
+		if (may != 0 && client != NULL &&
+		    !is_same_host(&c->list[i].peer, client))
+			may = 0;
 		if (may == 0 || may < first || (may == first &&
 		    c->list[i].started_us >= c->list[slot].started_us))
 			continue;
@@ -399,18 +348,43 @@ children_make_room(struct children *c, unsigned wanted, uint64_t now_us)
 		    TRANSFER_MAKE_ROOM);
 }
 
+/* In words, with the place in the configuration that says so. */
+static void
+say_why(struct children *c, const struct request *r,
+    enum children_start verdict, char *why, size_t size)
+{
+	const struct conf *conf = c->service->conf;
+	char origin[CONF_ORIGIN_MAX];
+
+	if (verdict == CHILDREN_CLIENT_FULL)
+		snprintf(why, size, "this client has %u transfers already, "
+		    "which is max-transfers-per-client (%.80s)",
+		    conf->max_transfers_per_client,
+		    conf_origin_text(conf, &conf->values,
+		    CONF_MAX_TRANSFERS_PER_CLIENT, origin));
+	else if (verdict == CHILDREN_NOT_YET)
+		snprintf(why, size, "the client's transfer before it does "
+		    "not end");
+	else if (c->fork_failed_us != 0 &&
+	    r->received_us < c->fork_failed_us + FORK_SPAN)
+		snprintf(why, size, "no process can be started for it");
+	else
+		snprintf(why, size, "no room for another transfer: "
+		    "max-transfers is %u (%.80s)", conf->max_transfers,
+		    conf_origin_text(conf, &conf->values, CONF_MAX_TRANSFERS,
+		    origin));
+}
+
 void
-children_refuse(struct children *c, const struct request *r)
+children_refuse(struct children *c, const struct request *r,
+    enum children_start verdict)
 {
 	struct transfer_order order;
-	char why[80];
+	char why[ACCESS_MESSAGE_MAX];
 
 	make_order(c, r, &order);
-	snprintf(why, sizeof(why), c->fork_failed_us != 0 &&
-	    r->received_us < c->fork_failed_us + FORK_SPAN ?
-	    "no process can be started for it" :
-	    "no room for another transfer (max-transfers %u)",
-	    c->service->conf->max_transfers);
+	say_why(c, r, verdict, why, sizeof(why));
+	make_socket(c, &order);
 	transfer_busy(&order, why);
 }
 
@@ -494,7 +468,7 @@ take_end(struct children *c, pid_t pid, int status)
 	for (i = 0; i < c->service->slots && c->pids[i] != pid; i++)
 		;
 	if (i != c->service->slots && !start_again(c, i, pid))
-		reap_one(c, i, status);
+		children_bury(c, i, status);
 	pool_forget(&c->pool, pid);
 }
 

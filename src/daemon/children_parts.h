@@ -35,6 +35,15 @@ slot_at(struct children *c, uint32_t slot)
 void children_tell_to_go(struct children *c, uint32_t slot,
     enum transfer_word word);
 
+/* Nothing is in that slot any more. */
+void children_free_slot(struct live_slot *slot);
+
+/*
+ * A child of ours has ended, with that status of waitpid(): its slot becomes
+ * free, and what it left undone is done.
+ */
+void children_bury(struct children *c, uint32_t index, int status);
+
 /* Before a slot is free again: copies of its request may still come. */
 void children_remember(struct children *c, uint32_t index);
 

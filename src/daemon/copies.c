@@ -59,17 +59,20 @@ is_past(const struct children *c, const struct request *r)
 /* ---- those that run --------------------------------------------------- */
 
 /*
- * A live transfer of the same client, port, operation and name.  Several
+ * A live transfer of the same client, port, operation and name; with
+ * single-port of the same client and port, for there can be one only.  Several
  * can be left for a moment after a reset: the youngest is the one meant.
  */
 static struct child *
 find_same(struct children *c, const struct request *r, uint32_t *slot)
 {
+	bool any_name = c->service->conf->single_port;
 	struct child *found = NULL, *kid;
 	uint32_t i;
 
 	for (i = 0; i < c->service->slots; i++) {
-		if (c->names[i] != r->name_hash || c->pids[i] == 0)
+		if ((c->names[i] != r->name_hash && !any_name) ||
+		    c->pids[i] == 0)
 			continue;
 		kid = &c->list[i];
 		if (kid->was_told_to_go ||

@@ -5,20 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "core/packet.h"
 #include "daemon/children.h"
+#include "daemon/confine.h"
 #include "daemon/dispatcher.h"
+#include "daemon/queue.h"
 #include "daemon/transfer.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/memory.h"
 
 #define US_PER_S	1000000ULL
-#define WAITING_MAX	1024	/* requests that wait for room */
 #define WAIT_FOR_ROOM	(1 * US_PER_S)
 #define LOOK_FOR_ROOM	(100 * 1000)
 #define TERM_PATIENCE	(30 * US_PER_S)
@@ -33,14 +33,19 @@ struct dispatcher {
 	struct service *service;
 	int control;		/* -1: the keeper is gone */
 	struct children children;
-	struct request *waiting;	/* a ring */
-	unsigned waiting_first, waiting_count;
+	struct queue waiting;		/* for room */
 	struct request intake;		/* the datagram being looked at */
+	/* single-port: what transfers' sockets got and others meant */
+	struct queue returned;
+	struct request foreign;
+	uint64_t overflowed;		/* for which there was no room */
+	unsigned listener_count;	/* while the sockets were open */
 	struct request doubtful[DOUBTFUL_MAX];
 	unsigned doubtful_count;
 
 	uint64_t last_request_us;
 	bool is_draining, is_stopping;
+	bool is_empty;			/* nothing lay in any queue just now */
 	uint64_t term_at_us, kill_at_us;
 	sigset_t waiting_mask;
 
@@ -83,52 +88,69 @@ notice(struct dispatcher *d, const char *text, bool with_counts)
 		rec.numbers[TRANSLOG_REQUESTS] = (int64_t)d->requests;
 		rec.numbers[TRANSLOG_REPEATS] = (int64_t)d->repeats;
 		rec.numbers[TRANSLOG_IGNORED] = (int64_t)d->ignored;
-		rec.numbers[TRANSLOG_DROPPED] = (int64_t)d->dropped;
+		rec.numbers[TRANSLOG_DROPPED] = (int64_t)(d->dropped +
+		    d->overflowed);
 	}
 	(void)service_notice(d->service, &rec, text);
 }
 
-static void
-copy_request(struct request *to, const struct request *from)
+/* ---- room ------------------------------------------------------------- */
+
+/* Only this client's own transfers are in its way, or all are. */
+static bool
+is_own_fault(enum children_start verdict)
 {
-	memcpy(to, from, offsetof(struct request, buf) + from->len);
+	return verdict == CHILDREN_CLIENT_FULL || verdict == CHILDREN_NOT_YET;
 }
 
 static void
-enqueue(struct dispatcher *d, const struct request *r)
+make_room(struct dispatcher *d, const struct request *r,
+    enum children_start verdict, uint64_t now_us)
 {
-	struct request *place;
-
-	if (d->waiting_count == WAITING_MAX) {
-		children_refuse(&d->children, r);
-		return;
-	}
-	place = &d->waiting[(d->waiting_first + d->waiting_count) %
-	    WAITING_MAX];
-	copy_request(place, r);
-	d->waiting_count++;
-	children_make_room(&d->children, d->waiting_count, r->received_us);
+	if (verdict == CHILDREN_CLIENT_FULL)
+		children_make_room(&d->children, d->waiting.count, now_us,
+		    &r->origin.peer);
+	else if (verdict != CHILDREN_NOT_YET)
+		children_make_room(&d->children, d->waiting.count, now_us,
+		    NULL);
 }
 
-/* Start what waits, in order; whoever waited too long is told so. */
+static void
+enqueue(struct dispatcher *d, const struct request *r,
+    enum children_start verdict)
+{
+	if (!queue_put(&d->waiting, r))
+		children_refuse(&d->children, r, verdict);
+	else
+		make_room(d, r, verdict, r->received_us);
+}
+
+/*
+ * Start what waits, in order; whoever waited too long is told so.  A client
+ * that waits for its own transfers does not keep others waiting.
+ */
 static void
 serve_waiting(struct dispatcher *d)
 {
 	uint64_t now_us = clock_mono_us();
+	enum children_start verdict;
 	struct request *r;
+	unsigned i = 0;
 
-	while (d->waiting_count != 0) {
-		r = &d->waiting[d->waiting_first];
-		if (!children_start(&d->children, r)) {
-			if (now_us - r->received_us < WAIT_FOR_ROOM) {
-				children_make_room(&d->children,
-				    d->waiting_count, now_us);
+	while (i < d->waiting.count) {
+		r = queue_at(&d->waiting, i);
+		verdict = children_start(&d->children, r);
+		if (verdict == CHILDREN_STARTED) {
+			queue_remove(&d->waiting, i);
+		} else if (now_us - r->received_us >= WAIT_FOR_ROOM) {
+			children_refuse(&d->children, r, verdict);
+			queue_remove(&d->waiting, i);
+		} else {
+			make_room(d, r, verdict, now_us);
+			if (!is_own_fault(verdict))
 				return;
-			}
-			children_refuse(&d->children, r);
+			i++;
 		}
-		d->waiting_first = (d->waiting_first + 1) % WAITING_MAX;
-		d->waiting_count--;
 	}
 }
 
@@ -136,47 +158,36 @@ serve_waiting(struct dispatcher *d)
 
 /* Services that answer whatever they get, and so could be made to loop. */
 static bool
-is_refused_port(uint16_t port)
+is_refused_port(const struct conf *c, uint16_t port)
 {
-	static const uint16_t refused[] = {
-		0, 7, 13, 17, 19, 37, 53, 69, 123
-	};
-	size_t i;
+	unsigned i;
 
-	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-		if (refused[i] == port)
+	for (i = 0; i < c->refused_port_count; i++)
+		if (c->refused_ports[i] == port)
 			return true;
 	return false;
 }
 
 /* What never gets an answer: it would be a loop or a reflection. */
 static bool
-may_answer(const struct request *r)
+may_answer(const struct dispatcher *d, const struct request *r)
 {
-	return !r->origin.to_many && netio_is_client(&r->origin.peer) &&
-	    !is_refused_port(netio_port(&r->origin.peer));
-}
+	const struct conf *c = d->service->conf;
 
-static bool
-is_waiting(const struct dispatcher *d, const struct request *r)
-{
-	const struct request *w;
-	unsigned i;
-
-	for (i = 0; i < d->waiting_count; i++) {
-		w = &d->waiting[(d->waiting_first + i) % WAITING_MAX];
-		if (w->whole_hash == r->whole_hash &&
-		    netio_equal(&w->origin.peer, &r->origin.peer))
-			return true;
-	}
-	return false;
+	return (!r->origin.to_many || c->broadcast) &&
+	    netio_is_client(&r->origin.peer) &&
+	    !is_refused_port(c, netio_port(&r->origin.peer));
 }
 
 static void
 start_or_queue(struct dispatcher *d, const struct request *r)
 {
-	if (d->waiting_count != 0 || !children_start(&d->children, r))
-		enqueue(d, r);
+	enum children_start verdict = CHILDREN_FULL;
+
+	if (d->waiting.count == 0)
+		verdict = children_start(&d->children, r);
+	if (verdict != CHILDREN_STARTED)
+		enqueue(d, r, verdict);
 }
 
 static void
@@ -192,13 +203,13 @@ take_request(struct dispatcher *d, const struct request *r,
 	    req->op == PACKET_WRQ ? "WRQ" : "RRQ", r->client,
 	    (int)(req->name.len < 256 ? req->name.len : 256),
 	    (const char *)req->name.buf);
-	if (!is_waiting(d, r))
+	if (!queue_has(&d->waiting, r))
 		verdict = children_judge(&d->children, r);
 	if (verdict == CHILDREN_NEW)
 		start_or_queue(d, r);
 	else if (verdict == CHILDREN_DOUBTFUL &&
 	    d->doubtful_count < DOUBTFUL_MAX)
-		copy_request(&d->doubtful[d->doubtful_count++], r);
+		request_copy(&d->doubtful[d->doubtful_count++], r);
 	else
 		d->repeats++;
 }
@@ -220,7 +231,7 @@ settle_doubts(struct dispatcher *d)
 		if (!children_has_ended(&d->children, r) &&
 		    now_us - r->received_us < DOUBT_SPAN) {
 			if (kept++ != i)
-				copy_request(&d->doubtful[kept - 1], r);
+				request_copy(&d->doubtful[kept - 1], r);
 		} else if (children_judge(&d->children, r) == CHILDREN_NEW) {
 			start_or_queue(d, r);
 		} else {
@@ -230,12 +241,83 @@ settle_doubts(struct dispatcher *d)
 	d->doubtful_count = kept;
 }
 
+/* listener, origin and bytes are there. */
+static void
+take_datagram(struct dispatcher *d, struct request *r)
+{
+	struct packet_request req;
+
+	if (packet_decode_request(r->buf, r->len, &req) ==
+	    PACKET_NOT_REQUEST || !may_answer(d, r)) {
+		d->ignored++;
+		return;
+	}
+	netio_text(&r->origin.peer, r->client);
+	identify(r, &req);
+	take_request(d, r, &req);
+}
+
+/* ---- single-port ------------------------------------------------------ */
+
+/*
+ * A datagram out of a new transfer's socket.  It is not looked at before that
+ * transfer is started, for it may need a socket itself.
+ */
+static void
+keep_foreign(void *arg, const struct netio_listener *l,
+    const struct netio_origin *origin, const uint8_t *buf, size_t len)
+{
+	struct dispatcher *d = arg;
+	struct request *r = &d->foreign;
+
+	r->listener = l;
+	r->origin = *origin;
+	r->received_us = clock_mono_us();
+	r->len = len < sizeof(r->buf) ? len : sizeof(r->buf);
+	memcpy(r->buf, buf, r->len);
+	if (!queue_put(&d->returned, r))
+		d->overflowed++;
+}
+
+static void
+take_returned(struct dispatcher *d)
+{
+	while (d->returned.count != 0) {
+		request_copy(&d->intake, queue_at(&d->returned, 0));
+		queue_remove(&d->returned, 0);
+		take_datagram(d, &d->intake);
+	}
+}
+
+/* What transfers give back, also those that a drained dispatcher still has. */
+static void
+take_back(struct dispatcher *d)
+{
+	struct request *r = &d->intake;
+	unsigned listener;
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < INTAKE_BATCH; i++) {
+		n = oneport_take_back(d->service->back_in_fd, &listener, &r->origin,
+		    r->buf, sizeof(r->buf));
+		if (n == -EBADMSG || (n >= 0 && listener >= d->listener_count))
+			continue;
+		if (n < 0)
+			return;
+		r->listener = &d->service->listeners[listener];
+		r->len = (size_t)n;
+		r->received_us = clock_mono_us();
+		take_datagram(d, r);
+		take_returned(d);
+	}
+}
+
 /* Empty a listener, but look at everything else now and then. */
 static void
 take_datagrams(struct dispatcher *d, unsigned index)
 {
 	struct request *r = &d->intake;
-	struct packet_request req;
 	ssize_t n;
 	int i;
 
@@ -247,14 +329,8 @@ take_datagrams(struct dispatcher *d, unsigned index)
 			return;
 		r->len = (size_t)n;
 		r->received_us = clock_mono_us();
-		if (packet_decode_request(r->buf, r->len, &req) ==
-		    PACKET_NOT_REQUEST || !may_answer(r)) {
-			d->ignored++;
-			continue;
-		}
-		netio_text(&r->origin.peer, r->client);
-		identify(r, &req);
-		take_request(d, r, &req);
+		take_datagram(d, r);
+		take_returned(d);
 	}
 }
 
@@ -372,16 +448,26 @@ init_signals(struct dispatcher *d)
 static bool
 init_memory(struct dispatcher *d)
 {
-	d->waiting = memory_get_unforked(WAITING_MAX * sizeof(*d->waiting));
-	return d->waiting != NULL &&
-	    children_init(&d->children, d->service, d->control);
+	if (!queue_init(&d->waiting) || !queue_init(&d->returned) ||
+	    !children_init(&d->children, d->service, d->control))
+		return false;
+	d->children.foreign = keep_foreign;
+	d->children.foreign_arg = d;
+	return true;
 }
 
+/*
+ * linger = 0: what was queued is served, and transfers go on without us; the
+ * superserver has its socket back at once.
+ */
 static bool
 may_idle_out(const struct dispatcher *d)
 {
-	return d->service->conf->linger_s != 0 && d->children.running == 0 &&
-	    d->waiting_count == 0;
+	uint32_t linger_s = d->service->linger_s;
+
+	return linger_s != CONF_FOR_EVER && d->waiting.count == 0 &&
+	    d->doubtful_count == 0 &&
+	    (linger_s == 0 ? d->is_empty : d->children.running == 0);
 }
 
 static uint64_t
@@ -398,7 +484,7 @@ next_deadline(const struct dispatcher *d)
 	if (d->doubtful_count != 0)
 		at = min_u64(at, d->doubtful[0].received_us + DOUBT_SPAN);
 	/* silent transfers come of age while requests wait for their place */
-	if (d->waiting_count != 0)
+	if (d->waiting.count != 0)
 		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
 	at = min_u64(at, d->children.sweep_at_us);
 	at = min_u64(at, pool_trim_at(&d->children.pool));
@@ -407,7 +493,7 @@ next_deadline(const struct dispatcher *d)
 		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
 	if (may_idle_out(d))
 		at = min_u64(at, d->last_request_us +
-		    d->service->conf->linger_s * US_PER_S);
+		    d->service->linger_s * US_PER_S);
 	return at;
 }
 
@@ -415,17 +501,17 @@ static bool
 is_done(const struct dispatcher *d)
 {
 	if (d->is_draining)
-		return d->children.running == 0 && d->waiting_count == 0 &&
+		return d->children.running == 0 && d->waiting.count == 0 &&
 		    d->doubtful_count == 0 &&
 		    (!d->is_stopping || d->children.strangers == 0);
 	return may_idle_out(d) && clock_mono_us() >= d->last_request_us +
-	    d->service->conf->linger_s * US_PER_S;
+	    d->service->linger_s * US_PER_S;
 }
 
 static void
 wait_for_events(struct dispatcher *d)
 {
-	struct pollfd fds[LAUNCH_MAX + 1];
+	struct pollfd fds[LAUNCH_MAX + 2];
 	uint64_t deadline_us = next_deadline(d), now_us = clock_mono_us();
 	uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
 	bool is_short = !d->is_draining &&
@@ -448,12 +534,18 @@ wait_for_events(struct dispatcher *d)
 		fds[i + 1].events = POLLIN;
 		fds[i + 1].revents = 0;
 	}
-	ready = ppoll(fds, n + 1, is_endless ? NULL : &ts, &d->waiting_mask);
+	fds[n + 1].fd = d->service->back_in_fd;
+	fds[n + 1].events = POLLIN;
+	fds[n + 1].revents = 0;
+	ready = ppoll(fds, n + 2, is_endless ? NULL : &ts, &d->waiting_mask);
+	d->is_empty = ready == 0;
 	/* nothing else to do */
 	if (ready == 0 && is_short)
 		pool_fork_one(&d->children.pool);
 	if (ready <= 0)
 		return;
+	if (fds[n + 1].revents != 0)
+		take_back(d);
 	for (i = 0; i < n; i++)
 		if (fds[i + 1].revents != 0)
 			take_datagrams(d, i);
@@ -467,8 +559,31 @@ dispatcher_free(struct dispatcher *d)
 	if (d == NULL)
 		return;
 	children_free(&d->children);
-	memory_unmap(d->waiting, WAITING_MAX * sizeof(*d->waiting));
+	queue_free(&d->waiting);
+	queue_free(&d->returned);
 	memory_unmap(d, sizeof(*d));
+}
+
+/* single-port: transfers have the listener's port, and give back. */
+static int
+share_port(struct dispatcher *d)
+{
+	struct service *s = d->service;
+	int fds[2], err = 0;
+	unsigned i;
+
+	d->listener_count = s->listener_count;
+	if (!s->conf->single_port)
+		return 0;
+	for (i = 0; i < s->listener_count && err == 0; i++)
+		err = oneport_listen(&s->listeners[i]);
+	if (err == 0)
+		err = oneport_pair(fds);
+	if (err != 0)
+		return err;
+	s->back_in_fd = fds[0];
+	s->back_fd = fds[1];
+	return 0;
 }
 
 /* Memory, then the walls.  0 or -errno, with the reason in words. */
@@ -476,6 +591,8 @@ static int
 set_up(struct dispatcher *d, struct service *s, int control, char *why,
     size_t why_size)
 {
+	int err;
+
 	snprintf(why, why_size, "no memory");
 	if (d == NULL)
 		return -ENOMEM;
@@ -484,20 +601,29 @@ set_up(struct dispatcher *d, struct service *s, int control, char *why,
 	d->term_at_us = d->kill_at_us = NEVER;
 	d->last_request_us = clock_mono_us();
 	init_signals(d);
-	umask(s->conf->umask);
 	if (!init_memory(d))
 		return -ENOMEM;
-	return sandbox_enter(&s->walls, why, why_size);
+	err = share_port(d);
+	if (err != 0) {
+		snprintf(why, why_size, "single-port: %s", strerror(-err));
+		return err;
+	}
+	if (conf_wants_mac(s->conf))
+		s->neighbour_fd = neighbour_open();
+	return confine_enter(s, why, why_size);
 }
 
 static void
 say_started(struct dispatcher *d, bool sweep_first)
 {
-	char text[256];
+	const struct conf *c = d->service->conf;
+	char text[512];
+	unsigned i;
 
-	if (access(".", X_OK) == -1)
-		diag_log(DIAG_WARNING, "%s: the service user may not enter "
-		    "it: %s", d->service->conf->root, strerror(errno));
+	for (i = 0; i < c->dir_count; i++)
+		if (faccessat(d->service->root_fds[i], ".", X_OK, 0) == -1)
+			diag_log(DIAG_WARNING, "%s: the service user may not "
+			    "enter it: %s", c->dirs[i], strerror(errno));
 	d->dropped_before = count_dropped(d);
 	if (sweep_first)
 		children_sweep(&d->children);
@@ -515,6 +641,7 @@ serve_until_done(struct dispatcher *d)
 		children_reap(&d->children);
 		settle_doubts(d);
 		serve_waiting(d);
+		take_returned(d);
 		end_stragglers(d);
 		pool_trim(&d->children.pool, clock_mono_us());
 		if (clock_mono_us() >= d->children.sweep_at_us ||
@@ -534,6 +661,11 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 		dispatcher_free(d);
 		_exit(DISPATCHER_NO_WALLS);
 	}
+#ifndef INSTRUMENTED
+	/* of no use to a transfer, and each has a dozen of mappings less */
+	memory_hide_library("libconfuse.so");
+	memory_hide_library("libcap.so");
+#endif
 	say_started(d, sweep_first);
 	serve_until_done(d);
 	drain(d);

@@ -13,16 +13,21 @@
 
 #include "daemon/dispatcher.h"
 #include "daemon/keeper.h"
+#include "daemon/setup.h"
 #include "os/append.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/sandbox.h"
+#include "os/watch.h"
 
 #define US_PER_S	1000000ULL
-#define GENERATIONS	8	/* dispatchers that live at the same time */
+#define GENERATIONS	32	/* dispatchers that live at the same time */
 #define DEATHS_MAX	5	/* of dispatchers within DEATHS_SPAN */
 #define DEATHS_SPAN	(10 * US_PER_S)
 #define LOG_SETTLE	(500 * 1000)	/* logrotate makes the new file itself */
+#define CONF_SETTLE	(100 * 1000)	/* an editor is done by then ... */
+#define CONF_PATIENCE	(1 * US_PER_S)	/* ... or never is */
+#define FRESH_SPAN	(2 * US_PER_S)	/* until a new file's time is past */
 #define RENEW_RETRY	(10 * US_PER_S)	/* when it did not work */
 #define STOP_PATIENCE	(40 * US_PER_S)
 #define NEVER		UINT64_MAX
@@ -37,11 +42,16 @@ struct generation {
 
 struct keeper {
 	struct service *service;
+	struct conf *conf;	/* the service's, to be freed */
+	struct reload *reload;
+	char problem[512];	/* of the files, as it was said; "": none */
 	struct generation gens[GENERATIONS];
 	struct generation *newest;	/* NULL: none reads the socket */
 	int signals, inotify;
 	uint64_t renew_at_us, stop_at_us;
+	uint64_t look_at_us, changed_us;	/* at the configuration; since */
 	unsigned stops_asked;
+	unsigned renewals;
 	unsigned deaths;
 	uint64_t first_death_us;
 	int exit_status;
@@ -78,6 +88,8 @@ become_dispatcher(struct keeper *k, int control, bool sweep)
 	close(k->signals);
 	if (k->inotify != -1)
 		close(k->inotify);
+	if (k->reload->watch_fd != -1)
+		close(k->reload->watch_fd);
 	for (i = 0; i < GENERATIONS; i++)
 		if (k->gens[i].pid != 0)
 			close(k->gens[i].control);
@@ -301,11 +313,12 @@ renew(struct keeper *k)
 	int fd;
 
 	k->renew_at_us = NEVER;
+	k->renewals++;
 	if (k->stops_asked != 0)
 		return;
 	/* syslogd may have been started anew, too */
-	diag_open(k->service->conf->listen == CONF_LISTEN_FOREGROUND,
-	    k->service->conf->verbosity);
+	diag_open(k->service->conf->listen == CONF_LISTEN_FOREGROUND ||
+	    k->service->conf->to_stderr, k->service->conf->verbosity);
 	fd = append_open(k->service->conf->log_path);
 	if (fd < 0) {
 		diag_log(DIAG_ERROR, "%s: %s; tried again in 10 s",
@@ -319,6 +332,123 @@ renew(struct keeper *k)
 	watch_log(k);
 	if (k->newest != NULL && !start_dispatcher(k, false))
 		k->renew_at_us = clock_mono_us() + RENEW_RETRY;
+}
+
+/* ---- the configuration ------------------------------------------------ */
+
+/* The same to syslog and log; the live table's header says it on. */
+static void
+note_configuration(struct keeper *k, enum diag_level level, const char *text,
+    const char *problem)
+{
+	struct translog_record rec;
+
+	diag_log(level, "%s", text);
+	translog_clear(&rec);
+	(void)service_notice(k->service, &rec, text);
+	setup_note_problem(k->service, problem);
+}
+
+static void
+note_bad(struct keeper *k)
+{
+	const char *problem = k->reload->report.first;
+	char text[640];
+
+	/* the same as before is no news */
+	if (strcmp(problem, k->problem) == 0)
+		return;
+	snprintf(k->problem, sizeof(k->problem), "%s", problem);
+	snprintf(text, sizeof(text), "configuration error, %s: %s",
+	    k->conf->is_broken ? "requests are refused" :
+	    "the last good one stays in use", problem);
+	note_configuration(k, DIAG_ERROR, text, problem);
+}
+
+/* From now on it is c's; what can fail is done before anything changes. */
+static void
+adopt(struct keeper *k, struct conf *c)
+{
+	int err;
+
+	if (setup_renew(k->service, c) != 0) {
+		conf_free(c);
+		k->reload->is_fresh = true;
+		k->look_at_us = clock_mono_us() + RENEW_RETRY;
+		return;
+	}
+	conf_free(k->conf);
+	k->conf = c;
+	err = reload_keep(k->reload, c);
+	if (err != 0)
+		diag_log(DIAG_WARNING, "%s: %s", k->reload->good_path,
+		    strerror(-err));
+	note_configuration(k, DIAG_NOTICE, "new configuration", "");
+	renew(k);
+}
+
+/*
+ * The files may have changed.  What says the same as before needs no new
+ * dispatcher, but may be the end of a problem.
+ */
+static void
+look_at_configuration(struct keeper *k)
+{
+	struct conf *c;
+
+	k->look_at_us = NEVER;
+	k->changed_us = 0;
+	if (k->stops_asked != 0)
+		return;
+	/* before the look, and a directory may be there that was not */
+	reload_watch(k->reload);
+	if (!reload_has_changed(k->reload))
+		return;
+	c = reload_look(k->reload);
+	reload_watch(k->reload);
+	if (k->reload->is_fresh)
+		k->look_at_us = clock_mono_us() + FRESH_SPAN;
+	if (c == NULL) {
+		note_bad(k);
+		return;
+	}
+	if (!reload_is_same(c, k->conf)) {
+		adopt(k, c);
+	} else {
+		conf_free(c);
+		if (k->problem[0] != '\0')
+			note_configuration(k, DIAG_NOTICE, "the configuration "
+			    "is good again", "");
+	}
+	k->problem[0] = '\0';
+}
+
+/* Editors write in several steps: look when it has been quiet for a moment. */
+static void
+on_watch(struct keeper *k)
+{
+	uint64_t now_us = clock_mono_us();
+
+	(void)watch_drain(k->reload->watch_fd);
+	if (k->changed_us == 0)
+		k->changed_us = now_us;
+	k->look_at_us = now_us + CONF_SETTLE;
+	if (k->look_at_us > k->changed_us + CONF_PATIENCE)
+		k->look_at_us = k->changed_us + CONF_PATIENCE;
+}
+
+/* SIGHUP: read everything again, and begin anew in any case. */
+static void
+begin_anew(struct keeper *k)
+{
+	unsigned renewed = k->renewals;
+
+	if (k->stops_asked != 0)
+		return;
+	k->reload->is_fresh = true;
+	look_at_configuration(k);
+	if (k->renewals == renewed)
+		renew(k);
 }
 
 /* ---- signals ---------------------------------------------------------- */
@@ -345,7 +475,7 @@ on_signal(struct keeper *k)
 		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			stop(k);
 		else if (info.ssi_signo == SIGHUP)
-			renew(k);
+			begin_anew(k);
 	}
 	reap(k);
 }
@@ -408,6 +538,9 @@ is_done(struct keeper *k)
 	}
 	if (has_generation(k))
 		return false;
+	/* transfers that were left to themselves have nobody to wait for them */
+	if (k->service->linger_s == 0 && k->stops_asked == 0)
+		return true;
 	/* transfers whose dispatcher died are our children by now */
 	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD;
 }
@@ -419,6 +552,8 @@ wait_ms(const struct keeper *k)
 
 	if (k->stop_at_us < at)
 		at = k->stop_at_us;
+	if (k->look_at_us < at)
+		at = k->look_at_us;
 	if (at == NEVER)
 		return -1;
 	return at <= now_us ? 0 : (int)((at - now_us + 999) / 1000);
@@ -427,8 +562,8 @@ wait_ms(const struct keeper *k)
 static void
 wait_for_events(struct keeper *k)
 {
-	struct pollfd fds[GENERATIONS + 2 + LAUNCH_MAX];
-	nfds_t n = GENERATIONS + 2;
+	struct pollfd fds[GENERATIONS + 3 + LAUNCH_MAX];
+	nfds_t n = GENERATIONS + 3;
 	unsigned j;
 	int i;
 
@@ -447,6 +582,8 @@ wait_for_events(struct keeper *k)
 	fds[GENERATIONS].events = POLLIN;
 	fds[GENERATIONS + 1].fd = k->inotify;
 	fds[GENERATIONS + 1].events = POLLIN;
+	fds[GENERATIONS + 2].fd = k->reload->watch_fd;
+	fds[GENERATIONS + 2].events = POLLIN;
 	if (poll(fds, n, wait_ms(k)) < 0)
 		return;
 	for (i = 0; i < GENERATIONS; i++)
@@ -456,16 +593,43 @@ wait_for_events(struct keeper *k)
 		on_inotify(k);
 	if (fds[GENERATIONS].revents & POLLIN)
 		on_signal(k);
+	if (fds[GENERATIONS + 2].revents & POLLIN)
+		on_watch(k);
+	if (clock_mono_us() >= k->look_at_us)
+		look_at_configuration(k);
 	if (clock_mono_us() >= k->renew_at_us)
 		renew(k);
 }
 
+/* At the start: what is in use need not be what the files say. */
+static void
+watch_configuration(struct keeper *k)
+{
+	int err;
+
+	reload_watch(k->reload);
+	if (k->reload->is_fresh)
+		k->look_at_us = clock_mono_us() + FRESH_SPAN;
+	if (k->reload->is_bad) {
+		note_bad(k);
+		return;
+	}
+	setup_note_problem(k->service, "");
+	err = reload_keep(k->reload, k->conf);
+	if (err != 0)
+		diag_log(DIAG_WARNING, "%s: %s", k->reload->good_path,
+		    strerror(-err));
+}
+
 int
-keeper_run(struct service *s)
+keeper_run(struct service *s, struct conf *c, struct reload *reload)
 {
 	struct keeper k = {
 		.service = s,
+		.conf = c,
+		.reload = reload,
 		.inotify = -1,
+		.look_at_us = NEVER,
 		.renew_at_us = NEVER,
 		.stop_at_us = NEVER,
 	};
@@ -473,7 +637,7 @@ keeper_run(struct service *s)
 	k.signals = open_signals();
 	if (k.signals == -1 ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1 ||
-	    sandbox_keep_for_start() != 0) {
+	    sandbox_keep_for_start(setup_has_low_port(s)) != 0) {
 		diag_log(DIAG_ERROR, "cannot start: %s", strerror(errno));
 		return EXIT_TROUBLE;
 	}
@@ -483,6 +647,7 @@ keeper_run(struct service *s)
 		k.renew_at_us = clock_mono_us() + RENEW_RETRY;
 	if (!start_dispatcher(&k, true))
 		return EXIT_TROUBLE;
+	watch_configuration(&k);
 	while (!is_done(&k))
 		wait_for_events(&k);
 	return k.exit_status;

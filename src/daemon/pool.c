@@ -69,7 +69,9 @@ pool_is_short(struct pool *p, uint64_t now_us)
 {
 	unsigned busiest, want;
 
-	if (p->berths == NULL || p->is_stuck || p->last_us == 0 ||
+	/* with single-port the socket is made first, then the process */
+	if (p->berths == NULL || p->service->conf->single_port ||
+	    p->is_stuck || p->last_us == 0 ||
 	    now_us - p->last_us >= QUIET)
 		return false;
 	turn_second(p, now_us);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,6 +31,27 @@ service_notice(const struct service *s, struct translog_record *rec,
 	rec->message.buf = (const uint8_t *)text;
 	rec->message.len = strlen(text);
 	return service_record(s, rec);
+}
+
+int
+service_root(const struct service *s, const char *path)
+{
+	unsigned i;
+
+	for (i = 0; i < s->conf->dir_count; i++)
+		if (strcmp(s->conf->dirs[i], path) == 0)
+			return s->root_fds[i];
+	return -1;
+}
+
+void
+service_spool_path(const struct service *s,
+    char out[static SERVICE_SPOOL_MAX])
+{
+	uid_t uid = s->walls.change_user ? s->walls.uid : geteuid();
+
+	snprintf(out, SERVICE_SPOOL_MAX, "%s/spool-%u", s->state_dir,
+	    (unsigned)uid);
 }
 
 void

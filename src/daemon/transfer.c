@@ -15,7 +15,9 @@
 #include "daemon/download.h"
 #include "os/clock.h"
 #include "os/diag.h"
+#include "os/oneport.h"
 #include "os/patience.h"
+#include "os/sandbox.h"
 #include "os/shm.h"
 
 #define REFUSED_BATCH	64	/* calls that empty a refused socket's queue */
@@ -109,17 +111,34 @@ transfer_copy_order(struct transfer_order *to,
 	    from->request_len);
 }
 
+/* single-port: what came to our socket and is the dispatcher's. */
+static void
+give_back(void *arg, const struct netio_origin *origin, const uint8_t *buf,
+    size_t len)
+{
+	const struct transfer *t = arg;
+	const struct service *s = t->order->service;
+
+	oneport_hand_back(s->back_fd,
+	    (unsigned)(t->order->listener - s->listeners), origin, buf, len);
+}
+
 static int
 make_receiver(struct transfer *t)
 {
 	const struct options_granted *granted = &t->a.granted;
+	bool is_read = t->a.req.op == PACKET_RRQ;
+	size_t largest = is_read ? REPLY_MAX : (size_t)granted->blksize +
+	    PACKET_HEADER_LEN;
+	unsigned window = is_read ? 1 : granted->windowsize;
+	size_t keep = is_read ? 0 : GATHER_BYTES;
 
-	if (t->a.req.op == PACKET_RRQ)
-		return bulkio_receiver_init(&t->receiver, t->a.sock,
-		    REPLY_MAX, 1, 0);
-	return bulkio_receiver_init(&t->receiver, t->a.sock,
-	    (size_t)granted->blksize + PACKET_HEADER_LEN,
-	    granted->windowsize, GATHER_BYTES);
+	if (t->order->sock != -1)
+		return bulkio_receiver_init_shared(&t->receiver, t->a.sock,
+		    largest, window, keep, &t->order->origin.peer, give_back,
+		    t);
+	return bulkio_receiver_init(&t->receiver, t->a.sock, largest, window,
+	    keep);
 }
 
 static bool
@@ -166,23 +185,33 @@ send_packet(struct transfer *t, const struct engine_action *act)
 		t->is_refused = true;
 }
 
-/*
- * Is there still room?  The disk is asked once a megabyte; what is on it
- * already counts as free for the comparison.
- */
+/* Bytes that fit where fd is; what is ours there already counts as free. */
+static uint64_t
+room_beside(int fd, uint64_t ours)
+{
+	uint64_t available = fileio_available(fd);
+
+	return available < UINT64_MAX - ours ? available + ours : available;
+}
+
+/* Is there still room?  The disk is asked once a megabyte. */
 static bool
 has_room(struct transfer *t)
 {
+	const struct fileio_upload *u = &t->a.upload;
 	uint64_t bytes = t->engine.counts.bytes, available = UINT64_MAX;
-	uint64_t written = bytes - t->gathered_len;
+	uint64_t there;
 
 	if (bytes - t->space_checked >= SPACE_CHECK) {
 		t->space_checked = bytes;
-		available = fileio_available(t->a.upload.fd);
-		if (available < UINT64_MAX - written)
-			available += written;
+		available = room_beside(u->fd, bytes - t->gathered_len);
+		/* it is spooled here, and is to go there */
+		there = u->in_place ? room_beside(u->target,
+		    (uint64_t)t->a.naming.st.st_size) : UINT64_MAX;
+		if (there < available)
+			available = there;
 	}
-	return access_size(&t->a.verdict, t->a.conf, bytes, available);
+	return access_size(&t->a.verdict, &t->a.rules, bytes, available);
 }
 
 /*
@@ -230,10 +259,7 @@ store(struct transfer *t)
 		return;
 	/* a file system that can be interrupted must not fail here */
 	hear_words(false);
-	if (!admission_still(&t->a))
-		err = -ECANCELED;
-	else
-		err = fileio_upload_store(&t->a.upload, t->a.may_replace);
+	err = admission_store(&t->a);
 	hear_words(true);
 	t->now_us = clock_mono_us();
 	if (err == 0) {
@@ -396,15 +422,15 @@ wait_and_take(struct transfer *t)
 static void
 run_engine(struct transfer *t)
 {
-	const struct conf *c = t->a.conf;
+	const struct conf_values *values = t->a.rules.values;
 	struct engine_setup setup = {
 		.op = t->a.req.op,
 		.granted = &t->a.granted,
 		.size = t->a.req.mode == PACKET_MODE_OCTET ? t->a.file_size :
 		    ENGINE_UNKNOWN,
-		.give_up_ms = c->give_up_ms,
-		.first_timeout_ms = c->first_timeout_ms,
-		.adaptive = c->adaptive,
+		.give_up_ms = values->give_up_ms,
+		.first_timeout_ms = values->first_timeout_ms,
+		.adaptive = values->adaptive,
 	};
 
 	patience_init(&t->patience, t->a.sock);
@@ -433,8 +459,27 @@ transfer_setup(struct transfer *t, const struct transfer_order *order,
 	memset(t, 0, sizeof(*t));
 	t->order = order;
 	t->slot = slot;
-	admission_init(&t->a, order, slot);
+	admission_init(&t->a, order, slot, NULL);
 	account_init(&t->account, order, slot, &t->a);
+}
+
+/*
+ * single-port: the client's next request may be here already, taken with its
+ * last packets or behind them.
+ */
+static void
+leave_port(struct transfer *t)
+{
+	const uint8_t *buf;
+	size_t len;
+
+	if (t->order->sock == -1)
+		return;
+	while (t->receiver.buf != NULL &&
+	    bulkio_next(&t->receiver, &buf, &len))
+		;
+	(void)oneport_leave(t->order->sock, &t->order->origin.peer,
+	    give_back, t);
 }
 
 /* One ERROR, one record. */
@@ -457,6 +502,12 @@ void
 transfer_prepare(struct service *s)
 {
 	service_stop_listening(s);
+	if (s->back_in_fd != -1)
+		close(s->back_in_fd);
+	if (s->neighbour_fd >= 0)
+		close(s->neighbour_fd);
+	if (s->conf->single_port && sandbox_leave_bind() != 0)
+		_exit(EXIT_FAILURE);
 	diag_close();
 #ifndef INSTRUMENTED
 	dup2(STDIN_FILENO, STDERR_FILENO);
@@ -507,6 +558,7 @@ transfer_serve(const struct transfer_order *order)
 			fileio_upload_abort(&t.a.upload);
 		refuse(&t);
 	}
+	leave_port(&t);
 #ifdef INSTRUMENTED
 	exit(EXIT_SUCCESS);
 #else
@@ -523,8 +575,9 @@ transfer_busy(const struct transfer_order *order, const char *why)
 	(void)admission_connect(&t.a);
 	access_refuse(&t.a.verdict, OUTCOME_LIMITED, PACKET_ERR_UNDEFINED,
 	    "%s", why);
-	t.a.verdict.text = "Server busy";
+	access_set_text(&t.a.verdict, "Server busy");
 	refuse(&t);
+	leave_port(&t);
 	if (t.a.sock != -1)
 		close(t.a.sock);
 }

@@ -4,8 +4,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/packet.h"
 #include "os/bulkio.h"
 #include "os/memory.h"
+#include "os/oneport.h"
 
 #define SEGMENTS_MAX	64	/* Linux before 6.9 cuts into no more */
 #define DATAGRAM_MAX	65507	/* bytes of payload, IPv4 */
@@ -157,6 +159,23 @@ struct bulkio_slots {
 	union slot_control control[SLOTS_MAX];
 };
 
+union source_control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int)) +
+	    CMSG_SPACE(sizeof(struct in_pktinfo)) +
+	    CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+/* With a shared port: where the datagrams of the slots come from. */
+struct bulkio_sources {
+	union netio_addr peer;
+	bulkio_foreign *foreign;
+	void *arg;
+	struct netio_origin origin;	/* of the datagram that is next */
+	union netio_addr names[SLOTS_MAX];
+	union source_control control[SLOTS_MAX];
+};
+
 static void
 ask_for_joined(struct bulkio_receiver *r)
 {
@@ -188,6 +207,7 @@ bulkio_receiver_init(struct bulkio_receiver *r, int fd, size_t largest,
 	r->slot_count = is_window ? SLOTS_MAX : (unsigned)(keep / r->stride);
 	if (r->slot_count == 0)
 		r->slot_count = 1;
+	r->control_len = sizeof(union slot_control);
 	r->least = window < SLOTS_MAX / 2 ? window : SLOTS_MAX / 2;
 	/* pages that nothing is received into cost nothing */
 	r->buf = r->slot_count * r->stride <= sizeof(r->small) ? r->small :
@@ -203,14 +223,55 @@ bulkio_receiver_init(struct bulkio_receiver *r, int fd, size_t largest,
 	return 0;
 }
 
+static void
+ask_for_sources(struct bulkio_receiver *r)
+{
+	struct msghdr *msg;
+	unsigned i;
+
+	r->control_len = sizeof(union source_control);
+	for (i = 0; i < r->slot_count; i++) {
+		msg = &r->slots->msgs[i].msg_hdr;
+		msg->msg_name = &r->sources->names[i];
+		msg->msg_control = &r->sources->control[i];
+	}
+}
+
+int
+bulkio_receiver_init_shared(struct bulkio_receiver *r, int fd,
+    size_t largest, unsigned window, size_t keep,
+    const union netio_addr *peer, bulkio_foreign *foreign, void *arg)
+{
+	int err;
+
+	if (largest < ONEPORT_DATAGRAM_MAX)
+		largest = ONEPORT_DATAGRAM_MAX;
+	err = bulkio_receiver_init(r, fd, largest, window, keep);
+	if (err != 0)
+		return err;
+	r->sources = memory_get(sizeof(*r->sources));
+	if (r->sources == NULL) {
+		bulkio_receiver_free(r);
+		return -ENOMEM;
+	}
+	r->sources->peer = *peer;
+	r->sources->foreign = foreign;
+	r->sources->arg = arg;
+	if (r->slots != NULL)
+		ask_for_sources(r);
+	return 0;
+}
+
 void
 bulkio_receiver_free(struct bulkio_receiver *r)
 {
 	if (r->buf != r->small)
 		memory_put(r->buf, r->slot_count * r->stride);
 	memory_put(r->slots, sizeof(*r->slots));
+	memory_put(r->sources, sizeof(*r->sources));
 	r->buf = NULL;
 	r->slots = NULL;
+	r->sources = NULL;
 }
 
 /* The length of the packets that a datagram was joined from. */
@@ -218,12 +279,24 @@ static size_t
 piece_len(const struct bulkio_receiver *r, unsigned slot)
 {
 	struct msghdr *msg = &r->slots->msgs[slot].msg_hdr;
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	struct cmsghdr *c;
 	int len = 0;
 
-	if (c != NULL && c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
-		memcpy(&len, CMSG_DATA(c), sizeof(len));
+	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
+			memcpy(&len, CMSG_DATA(c), sizeof(len));
 	return len > 0 ? (size_t)len : JOINED_MAX;
+}
+
+static void
+learn_source(struct bulkio_receiver *r, unsigned slot)
+{
+	struct bulkio_sources *s = r->sources;
+
+	memset(&s->origin, 0, sizeof(s->origin));
+	s->origin.peer = s->names[slot];
+	/* T is bound to an address of one machine: there is no doubt */
+	(void)netio_read_controls(&s->origin, &r->slots->msgs[slot].msg_hdr);
 }
 
 static void
@@ -232,6 +305,8 @@ open_slot(struct bulkio_receiver *r)
 	r->at = 0;
 	r->len = r->slots->msgs[r->slot].msg_len;
 	r->piece = piece_len(r, r->slot);
+	if (r->sources != NULL)
+		learn_source(r, r->slot);
 }
 
 static int
@@ -242,9 +317,12 @@ receive_slots(struct bulkio_receiver *r, int flags)
 	int n;
 
 	/* the kernel changes these */
-	for (i = r->slot; i < r->slot_count; i++)
-		slots->msgs[i].msg_hdr.msg_controllen =
-		    sizeof(slots->control[i]);
+	for (i = r->slot; i < r->slot_count; i++) {
+		slots->msgs[i].msg_hdr.msg_controllen = r->control_len;
+		if (r->sources != NULL)
+			slots->msgs[i].msg_hdr.msg_namelen =
+			    sizeof(union netio_addr);
+	}
 	n = recvmmsg(r->fd, slots->msgs + r->slot, r->slot_count - r->slot,
 	    flags | MSG_WAITFORONE, NULL);
 	if (n == -1)
@@ -264,6 +342,21 @@ bulkio_is_full(const struct bulkio_receiver *r)
 	    r->held >= HELD_MAX;
 }
 
+/* One datagram; its length or -errno. */
+static ssize_t
+receive_one(struct bulkio_receiver *r, int flags)
+{
+	uint8_t *buf = r->buf + r->slot * r->stride;
+	bool in_doubt;
+	ssize_t n;
+
+	if (r->sources != NULL)
+		return netio_receive_on(r->fd, buf, r->slot_len, flags,
+		    &r->sources->origin, &in_doubt);
+	n = recv(r->fd, buf, r->slot_len, flags);
+	return n == -1 ? -errno : n;
+}
+
 int
 bulkio_receive(struct bulkio_receiver *r, int flags)
 {
@@ -276,9 +369,9 @@ bulkio_receive(struct bulkio_receiver *r, int flags)
 	r->slot = r->end;
 	if (r->slots != NULL)
 		return receive_slots(r, flags);
-	n = recv(r->fd, r->buf + r->slot * r->stride, r->slot_len, flags);
-	if (n == -1)
-		return -errno;
+	n = receive_one(r, flags);
+	if (n < 0)
+		return (int)n;
 	r->end = r->slot + 1;
 	r->at = 0;
 	r->len = (size_t)n;
@@ -286,8 +379,8 @@ bulkio_receive(struct bulkio_receiver *r, int flags)
 	return 0;
 }
 
-bool
-bulkio_next(struct bulkio_receiver *r, const uint8_t **buf, size_t *len)
+static bool
+next_piece(struct bulkio_receiver *r, const uint8_t **buf, size_t *len)
 {
 	size_t left;
 
@@ -303,4 +396,33 @@ bulkio_next(struct bulkio_receiver *r, const uint8_t **buf, size_t *len)
 	if (++r->slot < r->end && r->slots != NULL)
 		open_slot(r);
 	return true;
+}
+
+static bool
+is_request(const uint8_t *buf, size_t len)
+{
+	return len >= 2 && buf[0] == 0 &&
+	    (buf[1] == PACKET_RRQ || buf[1] == PACKET_WRQ);
+}
+
+bool
+bulkio_next(struct bulkio_receiver *r, const uint8_t **buf, size_t *len)
+{
+	struct bulkio_sources *s = r->sources;
+	struct netio_origin origin;
+
+	if (s == NULL)
+		return next_piece(r, buf, len);
+	for (;;) {
+		/* the next piece may be the last one of its datagram */
+		origin = s->origin;
+		if (!next_piece(r, buf, len))
+			return false;
+		if (netio_equal(&origin.peer, &s->peer) &&
+		    !is_request(*buf, *len))
+			return true;
+		if (origin.waited_us == 0)
+			origin.waited_us = netio_arrived_ago(r->fd);
+		s->foreign(s->arg, &origin, *buf, *len);
+	}
 }

@@ -1,7 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -12,6 +14,10 @@
 #define IOV_BATCH	128
 #define FLUSH_EVERY	(4 * 1024 * 1024)
 #define CHUNK		4096	/* file bytes that netascii reads at once */
+#define COPY_CHUNK	(16 * 1024)
+#define COPY_AT_ONCE	(1024 * 1024 * 1024)
+#define UNIQUE_MAX	100
+#define UNIQUE_EXTRA	4	/* two dots and NN */
 
 void
 fileio_reader_init(struct fileio_reader *r, int fd, uint64_t size,
@@ -182,6 +188,7 @@ fileio_upload_begin(struct fileio_upload *u, int dirfd, const char *base,
     const char *id, mode_t mode, uint8_t *scratch)
 {
 	memset(u, 0, sizeof(*u));
+	u->target = -1;
 	u->dirfd = dirfd;
 	u->netascii = scratch != NULL;
 	u->scratch = scratch;
@@ -197,6 +204,58 @@ fileio_upload_begin(struct fileio_upload *u, int dirfd, const char *base,
 		return err;
 	}
 	return 0;
+}
+
+/* Where nothing can be made without a name: it goes as soon as it is open. */
+static int
+open_unlinked(int dirfd)
+{
+	char hidden[PATHNAME_COMPONENT_MAX + 1], id[PATHNAME_ID_LEN + 1];
+	uint64_t random;
+	int fd;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
+	snprintf(id, sizeof(id), "%016" PRIx64, random);
+	pathname_hidden("spool", id, hidden);
+	fd = openat(dirfd, hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
+	    O_CLOEXEC, 0600);
+	if (fd == -1)
+		return -errno;
+	(void)unlinkat(dirfd, hidden, 0);
+	return fd;
+}
+
+static int
+open_spool(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC,
+	    0600);
+
+	if (fd != -1)
+		return fd;
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+		return -errno;
+	return open_unlinked(dirfd);
+}
+
+int
+fileio_upload_begin_in_place(struct fileio_upload *u, int spoolfd, int target,
+    uint8_t *scratch)
+{
+	int fd = open_spool(spoolfd);
+
+	memset(u, 0, sizeof(*u));
+	u->in_place = true;
+	u->dirfd = -1;
+	u->netascii = scratch != NULL;
+	u->scratch = scratch;
+	u->fd = fd < 0 ? -1 : fd;
+	u->target = fd < 0 ? -1 : target;
+	if (fd >= 0)
+		return 0;
+	close(target);
+	return fd;
 }
 
 void
@@ -281,6 +340,105 @@ finish_content(struct fileio_upload *u)
 	return err;
 }
 
+/*
+ * Room for what the target grows by, holes in it included.  The free space
+ * is asked first: a reservation that fails half-way leaves blocks behind.
+ */
+static int
+reserve(struct fileio_upload *u)
+{
+	struct stat st;
+	uint64_t have;
+	int err;
+
+	if (fstat(u->target, &st) == -1)
+		return -errno;
+	have = (uint64_t)st.st_blocks * 512;
+	if (u->written <= have)
+		return 0;
+	if (u->written - have > fileio_available(u->target))
+		return -ENOSPC;
+	do {
+		err = fallocate(u->target, FALLOC_FL_KEEP_SIZE, 0,
+		    (off_t)u->written);
+	} while (err == -1 && errno == EINTR);
+	if (err == -1 && (errno == ENOSPC || errno == EDQUOT))
+		return -errno;
+	return 0;		/* or this file system knows nothing of it */
+}
+
+static int
+write_at(int fd, const uint8_t *buf, size_t len, uint64_t offset)
+{
+	ssize_t n;
+
+	while (len != 0) {
+		n = pwrite(fd, buf, len, (off_t)offset);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? -ENOSPC : -errno;
+		buf += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+static int
+copy_plain(struct fileio_upload *u, uint64_t at)
+{
+	uint8_t chunk[COPY_CHUNK];
+	struct iovec iov;
+	size_t len;
+	int err = 0;
+
+	for (; err == 0 && at < u->written; at += len) {
+		len = u->written - at < sizeof(chunk) ?
+		    (size_t)(u->written - at) : sizeof(chunk);
+		iov.iov_base = chunk;
+		iov.iov_len = len;
+		err = read_fully(u->fd, &iov, 1, at);
+		if (err == 0)
+			err = write_at(u->target, chunk, len, at);
+	}
+	return err;
+}
+
+/* The kernel copies as far as it can; errors that matter come again. */
+static int
+copy_content(struct fileio_upload *u)
+{
+	off_t from = 0, to = 0;
+	uint64_t left;
+	ssize_t n;
+
+	while ((uint64_t)to < u->written) {
+		left = u->written - (uint64_t)to;
+		n = copy_file_range(u->fd, &from, u->target, &to, left <
+		    COPY_AT_ONCE ? (size_t)left : COPY_AT_ONCE, 0);
+		if (n == 0 || (n == -1 && errno != EINTR))
+			return copy_plain(u, (uint64_t)to);
+	}
+	return 0;
+}
+
+static int
+store_in_place(struct fileio_upload *u)
+{
+	int err = finish_content(u);
+
+	if (err == 0)
+		err = reserve(u);
+	if (err == 0)
+		err = copy_content(u);
+	if (err == 0 && ftruncate(u->target, (off_t)u->written) == -1)
+		err = -errno;
+	if (err == 0 && fsync(u->target) == -1)
+		err = -errno;
+	return err;
+}
+
 /* NFS and 9p know no RENAME_NOREPLACE; a second link fails just the same. */
 static int
 publish(struct fileio_upload *u, bool replace)
@@ -296,13 +454,10 @@ publish(struct fileio_upload *u, bool replace)
 	return 0;
 }
 
-int
-fileio_upload_store(struct fileio_upload *u, bool replace)
+/* What is left to do after publish(), which said err. */
+static int
+settle(struct fileio_upload *u, int err)
 {
-	int err = finish_content(u);
-
-	if (err == 0)
-		err = publish(u, replace);
 	if (err != 0) {
 		fileio_upload_abort(u);
 		return err;
@@ -312,6 +467,41 @@ fileio_upload_store(struct fileio_upload *u, bool replace)
 	if (fsync(u->dirfd) == -1 && errno != EBADF && errno != EINVAL)
 		return -errno;
 	return 0;
+}
+
+int
+fileio_upload_store(struct fileio_upload *u, bool replace)
+{
+	int err;
+
+	if (u->in_place)
+		return store_in_place(u);
+	err = finish_content(u);
+	if (err == 0)
+		err = publish(u, replace);
+	return settle(u, err);
+}
+
+int
+fileio_upload_store_unique(struct fileio_upload *u, const char *stamp)
+{
+	char base[PATHNAME_COMPONENT_MAX + 1];
+	size_t room = PATHNAME_COMPONENT_MAX - UNIQUE_EXTRA - strlen(stamp);
+	unsigned nn;
+	int len, err;
+
+	len = (int)pathname_cut(u->base, room);
+	memcpy(base, u->base, sizeof(base));
+	err = finish_content(u);
+	if (err != 0)
+		return settle(u, err);
+	err = -EEXIST;
+	for (nn = 0; nn < UNIQUE_MAX && err == -EEXIST; nn++) {
+		snprintf(u->base, sizeof(u->base), "%.*s.%s.%02u", len, base,
+		    stamp, nn);
+		err = publish(u, false);
+	}
+	return settle(u, err);
 }
 
 void

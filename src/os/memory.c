@@ -1,6 +1,10 @@
 #include <errno.h>
+#include <link.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "os/memory.h"
@@ -77,4 +81,33 @@ memory_show(void *ptr, size_t len, bool to_children)
 {
 	return madvise(ptr, len, to_children ? MADV_DOFORK :
 	    MADV_DONTFORK) == -1 ? -errno : 0;
+}
+
+static int
+hide_if_named(struct dl_phdr_info *object, size_t size, void *arg)
+{
+	const char *base = strrchr(object->dlpi_name, '/');
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first, end;
+	const ElfW(Phdr) *part;
+	int i;
+
+	(void)size;
+	if (base == NULL || strstr(base, arg) == NULL)
+		return 0;
+	for (i = 0; i < object->dlpi_phnum; i++) {
+		part = &object->dlpi_phdr[i];
+		if (part->p_type != PT_LOAD)
+			continue;
+		first = object->dlpi_addr + part->p_vaddr;
+		end = (first + part->p_memsz + page - 1) & ~(page - 1);
+		first &= ~(page - 1);
+		(void)memory_show((void *)first, end - first, false);
+	}
+	return 1;
+}
+
+void
+memory_hide_library(const char *name)
+{
+	(void)dl_iterate_phdr(hide_if_named, (void *)(uintptr_t)name);
 }

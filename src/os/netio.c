@@ -21,8 +21,8 @@
 
 /* ---- addresses -------------------------------------------------------- */
 
-static socklen_t
-addr_len(const union netio_addr *addr)
+socklen_t
+netio_addr_len(const union netio_addr *addr)
 {
 	return addr->sa.sa_family == AF_INET ? sizeof(addr->in4) :
 	    sizeof(addr->in6);
@@ -49,8 +49,8 @@ netio_port(const union netio_addr *addr)
 	    addr->in6.sin6_port);
 }
 
-static void
-set_port(union netio_addr *addr, uint16_t port)
+void
+netio_set_port(union netio_addr *addr, uint16_t port)
 {
 	if (addr->sa.sa_family == AF_INET)
 		addr->in4.sin_port = htons(port);
@@ -87,8 +87,27 @@ netio_text(const union netio_addr *addr, char out[static NETIO_TEXT_MAX])
 	    (unsigned)addr->in6.sin6_scope_id);
 }
 
-static bool
-is_many(const union netio_addr *addr)
+size_t
+netio_bytes(const union netio_addr *addr, uint8_t out[static 16])
+{
+	if (addr->sa.sa_family == AF_INET) {
+		memcpy(out, &addr->in4.sin_addr, 4);
+		return 4;
+	}
+	memcpy(out, &addr->in6.sin6_addr, 16);
+	return 16;
+}
+
+bool
+netio_is_any(const union netio_addr *addr)
+{
+	if (addr->sa.sa_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
+	return addr->in4.sin_addr.s_addr == INADDR_ANY;
+}
+
+bool
+netio_is_many(const union netio_addr *addr)
 {
 	uint32_t v4;
 
@@ -103,11 +122,8 @@ netio_is_client(const union netio_addr *addr)
 {
 	if (addr->sa.sa_family != AF_INET && addr->sa.sa_family != AF_INET6)
 		return false;
-	if (netio_port(addr) == 0 || is_many(addr))
-		return false;
-	if (addr->sa.sa_family == AF_INET)
-		return addr->in4.sin_addr.s_addr != INADDR_ANY;
-	return !IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
+	return netio_port(addr) != 0 && !netio_is_many(addr) &&
+	    !netio_is_any(addr);
 }
 
 /* ---- the listening socket --------------------------------------------- */
@@ -155,6 +171,18 @@ learn_traits(struct netio_listener *l)
 	l->mark = int_option(l->fd, SOL_SOCKET, SO_MARK);
 }
 
+void
+netio_ask_destination(int fd, sa_family_t family)
+{
+	int on = 1;
+
+	if (family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
+		    sizeof(on));
+	/* on an IPv6 socket, too: only this one tells a broadcast apart */
+	(void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+}
+
 int
 netio_listener_init(struct netio_listener *l, int fd)
 {
@@ -167,11 +195,7 @@ netio_listener_init(struct netio_listener *l, int fd)
 	if (getsockname(fd, &l->local.sa, &len) == -1)
 		return -errno;
 	raise_buffer(fd);
-	if (l->local.sa.sa_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
-		    sizeof(on));
-	else
-		(void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+	netio_ask_destination(fd, l->local.sa.sa_family);
 	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	learn_traits(l);
 	len = sizeof(peer);
@@ -204,41 +228,43 @@ is_broadcast(const union netio_addr *local)
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return false;
-	set_port(&to, 9);
-	yes = connect(fd, &to.sa, addr_len(&to)) == -1 && errno == EACCES;
+	netio_set_port(&to, 9);
+	yes = connect(fd, &to.sa, netio_addr_len(&to)) == -1 && errno == EACCES;
 	close(fd);
 	return yes;
 }
 
-static void
+/* true: it may be a broadcast address. */
+static bool
 take_pktinfo4(struct netio_origin *o, const struct in_pktinfo *info)
 {
-	o->has_local = true;
+	bool has_ours = info->ipi_spec_dst.s_addr != INADDR_ANY;
+
+	memset(&o->local, 0, sizeof(o->local));
 	o->ifindex = (unsigned)info->ipi_ifindex;
 	o->local.in4.sin_family = AF_INET;
 	o->local.in4.sin_addr = info->ipi_addr;
-	if (is_many(&o->local))
-		o->to_many = true;
-	else if (info->ipi_spec_dst.s_addr != INADDR_ANY)
-		o->to_many = info->ipi_spec_dst.s_addr !=
-		    info->ipi_addr.s_addr;
-	else
-		o->to_many = is_broadcast(&o->local);
+	o->to_many = netio_is_many(&o->local) || (has_ours &&
+	    info->ipi_spec_dst.s_addr != info->ipi_addr.s_addr);
+	if (o->to_many)
+		o->local.in4.sin_addr = info->ipi_spec_dst;
+	o->has_local = !o->to_many || has_ours;
+	return !o->to_many && !has_ours;
 }
 
-static void
+static bool
 take_pktinfo6(struct netio_origin *o, const struct in6_pktinfo *info)
 {
-	o->has_local = true;
+	memset(&o->local, 0, sizeof(o->local));
 	o->ifindex = info->ipi6_ifindex;
 	o->local.in6.sin6_family = AF_INET6;
 	o->local.in6.sin6_addr = info->ipi6_addr;
 	if (IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
 		o->local.in6.sin6_scope_id = info->ipi6_ifindex;
 	netio_normalise(&o->local);
-	o->to_many = is_many(&o->local);
-	if (!o->to_many && o->local.sa.sa_family == AF_INET)
-		o->to_many = is_broadcast(&o->local);
+	o->to_many = netio_is_many(&o->local);
+	o->has_local = !o->to_many;
+	return o->has_local && o->local.sa.sa_family == AF_INET;
 }
 
 /* How long ago that was; 0 if the clock was set meanwhile. */
@@ -254,34 +280,38 @@ age_us(const struct timespec *stamp)
 	return age < 0 || age > AGE_MAX_US ? 0 : (uint64_t)age;
 }
 
-static void
-take_controls(struct netio_origin *o, struct msghdr *msg)
+bool
+netio_read_controls(struct netio_origin *o, struct msghdr *msg)
 {
 	struct in_pktinfo info4;
 	struct in6_pktinfo info6;
 	struct timespec stamp;
 	struct cmsghdr *c;
+	bool in_doubt = false;
 
 	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
 		if (c->cmsg_level == IPPROTO_IP &&
 		    c->cmsg_type == IP_PKTINFO) {
 			memcpy(&info4, CMSG_DATA(c), sizeof(info4));
-			take_pktinfo4(o, &info4);
+			in_doubt = take_pktinfo4(o, &info4);
 		} else if (c->cmsg_level == IPPROTO_IPV6 &&
 		    c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&info6, CMSG_DATA(c), sizeof(info6));
-			take_pktinfo6(o, &info6);
+			in_doubt = take_pktinfo6(o, &info6);
 		} else if (c->cmsg_level == SOL_SOCKET &&
 		    c->cmsg_type == SO_TIMESTAMPNS) {
 			memcpy(&stamp, CMSG_DATA(c), sizeof(stamp));
 			o->waited_us = age_us(&stamp);
 		}
 	}
+	if (!o->has_local)
+		memset(&o->local, 0, sizeof(o->local));
+	return in_doubt;
 }
 
 ssize_t
-netio_receive(const struct netio_listener *l, uint8_t *buf, size_t size,
-    struct netio_origin *origin)
+netio_receive_on(int fd, uint8_t *buf, size_t size, int flags,
+    struct netio_origin *origin, bool *in_doubt)
 {
 	union {
 		struct cmsghdr align;
@@ -299,13 +329,30 @@ netio_receive(const struct netio_listener *l, uint8_t *buf, size_t size,
 	ssize_t n;
 
 	memset(origin, 0, sizeof(*origin));
-	do {
-		n = recvmsg(l->fd, &msg, MSG_DONTWAIT);
-	} while (n == -1 && errno == EINTR);
+	n = recvmsg(fd, &msg, flags);
 	if (n == -1)
 		return -errno;
 	netio_normalise(&origin->peer);
-	take_controls(origin, &msg);
+	*in_doubt = netio_read_controls(origin, &msg);
+	return n;
+}
+
+ssize_t
+netio_receive(const struct netio_listener *l, uint8_t *buf, size_t size,
+    struct netio_origin *origin)
+{
+	bool in_doubt = false;
+	ssize_t n;
+
+	do {
+		n = netio_receive_on(l->fd, buf, size, MSG_DONTWAIT, origin,
+		    &in_doubt);
+	} while (n == -EINTR);
+	if (n >= 0 && in_doubt && is_broadcast(&origin->local)) {
+		origin->to_many = true;
+		origin->has_local = false;
+		memset(&origin->local, 0, sizeof(origin->local));
+	}
 	return n;
 }
 
@@ -344,12 +391,12 @@ bind_in_range(int fd, union netio_addr *local, uint16_t first, uint16_t last)
 	uint32_t count = (uint32_t)(last - first) + 1, start = 0, i;
 
 	if (first == 0)
-		return bind(fd, &local->sa, addr_len(local)) == -1 ?
+		return bind(fd, &local->sa, netio_addr_len(local)) == -1 ?
 		    -errno : 0;
 	(void)!getrandom(&start, sizeof(start), GRND_NONBLOCK);
 	for (i = 0; i < count; i++) {
-		set_port(local, (uint16_t)(first + (start + i) % count));
-		if (bind(fd, &local->sa, addr_len(local)) == 0)
+		netio_set_port(local, (uint16_t)(first + (start + i) % count));
+		if (bind(fd, &local->sa, netio_addr_len(local)) == 0)
 			return 0;
 		if (errno != EADDRINUSE)
 			return -errno;
@@ -358,28 +405,48 @@ bind_in_range(int fd, union netio_addr *local, uint16_t first, uint16_t last)
 }
 
 int
+netio_socket(const struct netio_listener *l, sa_family_t family)
+{
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return -errno;
+	apply_traits(fd, l, family);
+	return fd;
+}
+
+union netio_addr
+netio_answer_from(const struct netio_listener *l,
+    const struct netio_origin *origin)
+{
+	union netio_addr local = origin->local;
+
+	if (origin->has_local)
+		return local;
+	local = l->local;
+	netio_normalise(&local);
+	/* a listener may be bound to a broadcast address */
+	if (origin->to_many ||
+	    local.sa.sa_family != origin->peer.sa.sa_family) {
+		memset(&local, 0, sizeof(local));
+		local.sa.sa_family = origin->peer.sa.sa_family;
+	}
+	netio_set_port(&local, 0);
+	return local;
+}
+
+int
 netio_connect(const struct netio_listener *l,
     const struct netio_origin *origin, uint16_t first, uint16_t last)
 {
-	union netio_addr local = origin->local;
-	int fd, err;
+	union netio_addr local = netio_answer_from(l, origin);
+	int fd = netio_socket(l, origin->peer.sa.sa_family), err;
 
-	if (!origin->has_local) {
-		local = l->local;
-		netio_normalise(&local);
-		if (local.sa.sa_family != origin->peer.sa.sa_family) {
-			memset(&local, 0, sizeof(local));
-			local.sa.sa_family = origin->peer.sa.sa_family;
-		}
-		set_port(&local, 0);
-	}
-	fd = socket(origin->peer.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return -errno;
-	apply_traits(fd, l, origin->peer.sa.sa_family);
+	if (fd < 0)
+		return fd;
 	err = bind_in_range(fd, &local, first, last);
 	if (err == 0 && connect(fd, &origin->peer.sa,
-	    addr_len(&origin->peer)) == -1)
+	    netio_addr_len(&origin->peer)) == -1)
 		err = -errno;
 	if (err != 0) {
 		close(fd);

@@ -53,6 +53,12 @@ shm_size(int fd)
 	return fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
+int
+shm_grow(int fd, uint64_t size)
+{
+	return -posix_fallocate(fd, 0, (off_t)size);
+}
+
 static int
 claim(int fd, uint64_t size)
 {
@@ -68,7 +74,7 @@ claim(int fd, uint64_t size)
 	/* a hole that cannot be filled later would be a SIGBUS */
 	if ((uint64_t)st.st_size > size)
 		size = (uint64_t)st.st_size;
-	return -posix_fallocate(fd, 0, (off_t)size);
+	return shm_grow(fd, size);
 }
 
 int

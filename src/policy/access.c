@@ -1,9 +1,13 @@
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "policy/access.h"
+
+#define ORIGIN_SHOWN	96	/* bytes of where a rule stands */
 
 /* The texts on the wire: short, constant, the same for every reason. */
 static const char *
@@ -19,18 +23,60 @@ wire_text(enum packet_error code)
 	}
 }
 
+static void __attribute__((format(printf, 4, 0)))
+refuse(struct access_verdict *v, enum outcome outcome, enum packet_error code,
+    const char *fmt, va_list ap)
+{
+	v->outcome = outcome;
+	v->code = code;
+	access_set_text(v, wire_text(code));
+	vsnprintf(v->message, sizeof(v->message), fmt, ap);
+}
+
 void
 access_refuse(struct access_verdict *v, enum outcome outcome,
     enum packet_error code, const char *fmt, ...)
 {
 	va_list ap;
 
-	v->outcome = outcome;
-	v->code = code;
-	v->text = wire_text(code);
 	va_start(ap, fmt);
-	vsnprintf(v->message, sizeof(v->message), fmt, ap);
+	refuse(v, outcome, code, fmt, ap);
 	va_end(ap);
+}
+
+void
+access_set_text(struct access_verdict *v, const char *text)
+{
+	snprintf(v->text, sizeof(v->text), "%s", text);
+}
+
+/* The same by a rule: " (FILE:LINE)" stands at the end, whatever is cut. */
+static bool __attribute__((format(printf, 6, 7)))
+refuse_by(struct access_verdict *v, const struct access_rules *r,
+    enum conf_key key, enum outcome outcome, enum packet_error code,
+    const char *fmt, ...)
+{
+	char origin[CONF_ORIGIN_MAX], tail[CONF_ORIGIN_MAX + 64], *end;
+	const char *shown = origin;
+	size_t len, most;
+	va_list ap;
+
+	va_start(ap, fmt);
+	refuse(v, outcome, code, fmt, ap);
+	va_end(ap);
+	conf_origin_text(r->conf, r->values, key, origin);
+	/* of a long path its end says more */
+	if (strlen(origin) > ORIGIN_SHOWN)
+		shown = origin + strlen(origin) - ORIGIN_SHOWN;
+	/* what nobody wrote has no place, but a name to be changed by */
+	snprintf(tail, sizeof(tail), " (%s%s%s)",
+	    strcmp(origin, "default") == 0 ? conf_key_name(key) : "",
+	    strcmp(origin, "default") == 0 ? ": " : "", shown);
+	len = strlen(tail);
+	most = ACCESS_MESSAGE_MAX - len - 1;
+	end = v->message + strnlen(v->message, most);
+	snprintf(end, len + 1, "%s", tail);
+	return false;
 }
 
 void
@@ -63,33 +109,120 @@ access_name(struct access_verdict *v, enum pathname_verdict verdict)
 	}
 }
 
-const char *
-access_map(struct access_verdict *v, const struct conf *c, const char *path,
-    bool absolute)
+bool
+access_client(struct access_verdict *v, const struct conf *c,
+    const struct cidr_addr *client)
 {
-	char dir[PATHNAME_MAX + 1];
-	const char *below;
+	struct conf_origin origin;
+	char line[16] = "";
 
 	v->outcome = OUTCOME_NONE;
-	if (c->is_secure)
-		return path;
+	if (conf_allows(c, client, &origin))
+		return true;
+	if (origin.line != 0)
+		snprintf(line, sizeof(line), ":%u", origin.line);
+	access_refuse(v, OUTCOME_DENIED, PACKET_ERR_ACCESS,
+	    "this client may not ask (%.120s%s)", origin.where == NULL ?
+	    "allow-clients: default" : origin.where, line);
+	return false;
+}
+
+bool
+access_operation(struct access_verdict *v, const struct access_rules *r,
+    bool is_write)
+{
+	const struct conf_values *values = r->values;
+
+	v->outcome = OUTCOME_NONE;
+	if (!is_write)
+		return values->may_read || refuse_by(v, r, CONF_READ,
+		    OUTCOME_DENIED, PACKET_ERR_ACCESS, "reads are off");
+	if (values->max_upload == 0)
+		return refuse_by(v, r, CONF_MAX_UPLOAD, OUTCOME_DENIED,
+		    PACKET_ERR_ACCESS, "uploads are off: max-upload is 0");
+	/* hpa's form: what may be written the file's mode says */
+	if (values->may_create || values->may_overwrite ||
+	    values->may_write_o_w)
+		return true;
+	return refuse_by(v, r, CONF_CREATE, OUTCOME_DENIED, PACKET_ERR_ACCESS,
+	    "uploads are off: neither create nor overwrite is allowed");
+}
+
+/* Does the name end with "." and that extension?  "": it has none. */
+static bool
+has_extension(const char *base, const char *extension)
+{
+	size_t len = strlen(base), n = strlen(extension);
+
+	if (n == 0)
+		return strchr(base, '.') == NULL;
+	return len > n && base[len - n - 1] == '.' &&
+	    strcasecmp(base + len - n, extension) == 0;
+}
+
+bool
+access_file_name(struct access_verdict *v, const struct access_rules *r,
+    const char *name)
+{
+	const struct conf_list *deny = &r->values->deny_files;
+	const struct conf_list *allow = &r->values->allow_extensions;
+	const char *slash = strrchr(name, '/');
+	const char *base = slash == NULL ? name : slash + 1;
+	int flags = r->values->letter_case == CONF_CASE_EXACT ? 0 :
+	    FNM_CASEFOLD;
+	unsigned i;
+
+	v->outcome = OUTCOME_NONE;
+	for (i = 0; i < deny->count; i++)
+		if (fnmatch(deny->items[i], name, flags) == 0 ||
+		    (strchr(deny->items[i], '/') == NULL &&
+		    fnmatch(deny->items[i], base, flags) == 0))
+			return refuse_by(v, r, CONF_DENY_FILES,
+			    OUTCOME_DENIED, PACKET_ERR_ACCESS,
+			    "deny-files has \"%.64s\"", deny->items[i]);
+	for (i = 0; i < allow->count; i++)
+		if (has_extension(base, allow->items[i]))
+			return true;
+	return allow->count == 0 || refuse_by(v, r, CONF_ALLOW_EXTENSIONS,
+	    OUTCOME_DENIED, PACKET_ERR_ACCESS,
+	    "allow-extensions has not that of \"%.64s\"", base);
+}
+
+const char *
+access_below(struct access_verdict *v, const struct access_rules *r,
+    const char *path, bool absolute, uint8_t *index)
+{
+	const struct conf_values *values = r->values;
+	char dir[PATHNAME_MAX + 1];
+	const char *root, *below;
+	unsigned i;
+
+	v->outcome = OUTCOME_NONE;
 	if (!absolute) {
 		access_refuse(v, OUTCOME_DENIED, PACKET_ERR_ACCESS,
 		    "without -s only absolute names are served");
 		return NULL;
 	}
-	if (pathname_clean((const uint8_t *)c->root, strlen(c->root), dir) !=
-	    PATHNAME_OK)
-		return path;
-	below = pathname_below(path, dir);
-	if (below == NULL)
-		access_refuse(v, OUTCOME_DENIED, PACKET_ERR_ACCESS,
-		    "the name is not below %s", c->root);
-	return below;
+	for (i = 0; i < values->root_count; i++) {
+		root = r->conf->dirs[values->roots[i]];
+		if (pathname_clean((const uint8_t *)root, strlen(root),
+		    dir) != PATHNAME_OK)
+			continue;
+		below = pathname_below(path, dir);
+		if (below == NULL)
+			continue;
+		*index = values->roots[i];
+		return below;
+	}
+	access_refuse(v, OUTCOME_DENIED, PACKET_ERR_ACCESS,
+	    "the name is not below %.128s%s",
+	    r->conf->dirs[values->roots[0]], values->root_count == 1 ? "" :
+	    " or another of the directories");
+	return NULL;
 }
 
 static bool
-access_regular(struct access_verdict *v, const struct stat *st)
+is_regular(struct access_verdict *v, const struct stat *st)
 {
 	if (S_ISREG(st->st_mode))
 		return true;
@@ -102,70 +235,92 @@ access_regular(struct access_verdict *v, const struct stat *st)
 }
 
 bool
-access_read(struct access_verdict *v, const struct conf *c,
+access_read(struct access_verdict *v, const struct access_rules *r,
     const struct stat *st)
 {
+	const struct conf_values *values = r->values;
+
 	v->outcome = OUTCOME_NONE;
-	if (!access_regular(v, st))
+	if (!is_regular(v, st))
 		return false;
-	if (!c->permissive && (st->st_mode & S_IROTH) == 0) {
-		access_refuse(v, OUTCOME_DENIED, PACKET_ERR_ACCESS,
+	if (values->require_world_readable && (st->st_mode & S_IROTH) == 0)
+		return refuse_by(v, r, CONF_REQUIRE_WORLD_READABLE,
+		    OUTCOME_DENIED, PACKET_ERR_ACCESS,
 		    "mode %04o is not world-readable",
 		    (unsigned)(st->st_mode & 07777));
-		return false;
-	}
+	if (values->max_read != 0 && (uint64_t)st->st_size > values->max_read)
+		return refuse_by(v, r, CONF_MAX_READ, OUTCOME_LIMITED,
+		    PACKET_ERR_SPACE, "%llu bytes are more than max-read "
+		    "allows (%llu)", (unsigned long long)st->st_size,
+		    (unsigned long long)values->max_read);
 	return true;
 }
 
-bool
-access_write(struct access_verdict *v, const struct conf *c,
+/* tftpd-hpa: without -p the file's mode decides about overwriting. */
+static bool
+write_as_hpa(struct access_verdict *v, const struct access_rules *r,
     const struct stat *st)
 {
-	v->outcome = OUTCOME_NONE;
-	if (c->read_only || c->max_upload == 0) {
-		access_refuse(v, OUTCOME_DENIED, PACKET_ERR_ACCESS,
-		    "uploads are off (%s)", c->read_only ? "--read-only" :
-		    "--max-upload 0");
-		return false;
-	}
-	if (st == NULL) {
-		if (c->may_create)
-			return true;
-		access_refuse(v, OUTCOME_NOTFOUND, PACKET_ERR_NOT_FOUND,
-		    "no such file, and without -c none is created");
-		return false;
-	}
-	if (!access_regular(v, st))
-		return false;
-	if (!c->permissive && (st->st_mode & S_IWOTH) == 0) {
-		access_refuse(v, OUTCOME_DENIED, PACKET_ERR_ACCESS,
-		    "mode %04o is not world-writable",
-		    (unsigned)(st->st_mode & 07777));
-		return false;
-	}
-	return true;
+	if (!r->values->require_world_readable ||
+	    (st->st_mode & S_IWOTH) != 0)
+		return true;
+	return refuse_by(v, r, CONF_OVERWRITE, OUTCOME_DENIED,
+	    PACKET_ERR_ACCESS, "mode %04o is not world-writable",
+	    (unsigned)(st->st_mode & 07777));
 }
 
 bool
-access_size(struct access_verdict *v, const struct conf *c, uint64_t size,
-    uint64_t available)
+access_write(struct access_verdict *v, const struct access_rules *r,
+    const struct stat *st)
 {
+	const struct conf_values *values = r->values;
+
+	if (!access_operation(v, r, true))
+		return false;
+	if (st == NULL)
+		return values->may_create || refuse_by(v, r, CONF_CREATE,
+		    OUTCOME_NOTFOUND, PACKET_ERR_NOT_FOUND,
+		    "no such file, and no new one may be created");
+	if (!is_regular(v, st))
+		return false;
+	if (values->may_overwrite)
+		return true;
+	if (values->may_write_o_w)
+		return write_as_hpa(v, r, st);
+	return refuse_by(v, r, CONF_OVERWRITE, OUTCOME_DENIED,
+	    PACKET_ERR_EXISTS, "the file exists and may not be overwritten");
+}
+
+bool
+access_size(struct access_verdict *v, const struct access_rules *r,
+    uint64_t size, uint64_t available)
+{
+	const struct conf_values *values = r->values;
+
 	v->outcome = OUTCOME_NONE;
-	if (size > c->max_upload) {
-		access_refuse(v, OUTCOME_LIMITED, PACKET_ERR_SPACE,
+	if (size > values->max_upload)
+		return refuse_by(v, r, CONF_MAX_UPLOAD, OUTCOME_LIMITED,
+		    PACKET_ERR_SPACE,
 		    "%llu bytes are more than max-upload allows (%llu)",
 		    (unsigned long long)size,
-		    (unsigned long long)c->max_upload);
-		return false;
-	}
-	if (available < c->min_free || size > available - c->min_free) {
-		access_refuse(v, OUTCOME_LIMITED, PACKET_ERR_SPACE,
+		    (unsigned long long)values->max_upload);
+	if (available < values->min_free ||
+	    size > available - values->min_free)
+		return refuse_by(v, r, CONF_MIN_FREE, OUTCOME_LIMITED,
+		    PACKET_ERR_SPACE,
 		    "%llu bytes do not fit: %llu are free, %llu stay so",
 		    (unsigned long long)size, (unsigned long long)available,
-		    (unsigned long long)c->min_free);
-		return false;
-	}
+		    (unsigned long long)values->min_free);
 	return true;
+}
+
+void
+access_link(struct access_verdict *v, const struct access_rules *r,
+    const char *verb)
+{
+	refuse_by(v, r, CONF_SYMLINKS, OUTCOME_DENIED, PACKET_ERR_ACCESS,
+	    "cannot %s: there is a symbolic link on the way, and symlinks is "
+	    "none", verb);
 }
 
 void

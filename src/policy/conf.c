@@ -1,366 +1,297 @@
 #include <errno.h>
-#include <getopt.h>
-#include <limits.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/options.h"
-#include "policy/conf.h"
+#include "conf_parts.h"
 
-enum long_only {
-	OPT_LOG = 256,
-	OPT_VERBOSITY,
-	OPT_READ_ONLY,
-	OPT_MAX_UPLOAD
+#define CHUNK_SIZE	8192
+
+/* Memory that is only ever given back as a whole. */
+struct conf_chunk {
+	struct conf_chunk *next;
+	size_t used, size;
+	max_align_t bytes[];
 };
 
-static const struct option long_options[] = {
-	{ "ipv4", no_argument, NULL, '4' },
-	{ "ipv6", no_argument, NULL, '6' },
-	{ "address", required_argument, NULL, 'a' },
-	{ "blocksize", required_argument, NULL, 'B' },
-	{ "create", no_argument, NULL, 'c' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "listen", no_argument, NULL, 'l' },
-	{ "foreground", no_argument, NULL, 'L' },
-	{ "permissive", no_argument, NULL, 'p' },
-	{ "pidfile", required_argument, NULL, 'P' },
-	{ "refuse", required_argument, NULL, 'r' },
-	{ "port-range", required_argument, NULL, 'R' },
-	{ "secure", no_argument, NULL, 's' },
-	{ "timeout", required_argument, NULL, 't' },
-	{ "retransmit", required_argument, NULL, 'T' },
-	{ "user", required_argument, NULL, 'u' },
-	{ "umask", required_argument, NULL, 'U' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "version", no_argument, NULL, 'V' },
-	{ "verbosity", required_argument, NULL, OPT_VERBOSITY },
-	{ "log", required_argument, NULL, OPT_LOG },
-	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
-	{ "max-upload", required_argument, NULL, OPT_MAX_UPLOAD },
-	{ NULL, 0, NULL, 0 }
-};
+/* ---- memory ------------------------------------------------------------ */
 
-static const char usage[] =
-    "usage: tftpd [-46clLpsvV] [-a ADDR[:PORT]] [-B BYTES|mtu[-N]] "
-    "[-P PIDFILE]\n"
-    "             [-r OPTION] [-R FIRST:LAST] [-t SECONDS] [-T MICROSECONDS]\n"
-    "             [-u USER] [-U UMASK] [--log FILE] [--read-only]\n"
-    "             [--max-upload BYTES] [--verbosity N] DIRECTORY\n"
-    "The socket is standard input (inetd, xinetd, systemd), or one that\n"
-    "systemd passes, or made by -l (background) or -L (foreground).\n"
-    "tftpd(8) says the rest.\n";
+void *
+conf_new(struct conf_own *own, size_t size)
+{
+	struct conf_chunk *c = own->chunks;
+	size_t room;
+
+	size = (size + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
+	if (c == NULL || c->size - c->used < size) {
+		room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+		c = calloc(1, sizeof(*c) + room);
+		if (c == NULL) {
+			own->no_memory = true;
+			return NULL;
+		}
+		c->size = room;
+		c->next = own->chunks;
+		own->chunks = c;
+	}
+	c->used += size;
+	return (char *)c->bytes + c->used - size;
+}
+
+char *
+conf_copy(struct conf_own *own, const char *text, size_t len)
+{
+	char *copy = conf_new(own, len + 1);
+
+	if (copy != NULL)
+		memcpy(copy, text, len);
+	return copy;
+}
+
+char *
+conf_beside(struct conf_own *own, const char *file, const char *name)
+{
+	const char *slash = strrchr(file, '/');
+	size_t dir = slash == NULL || name[0] == '/' ? 0 :
+	    (size_t)(slash - file) + 1;
+	char *path = conf_new(own, dir + strlen(name) + 1);
+
+	if (path != NULL) {
+		memcpy(path, file, dir);
+		strcpy(path + dir, name);
+	}
+	return path;
+}
+
+void
+conf_free(struct conf *c)
+{
+	struct conf_own *own = (struct conf_own *)c;
+	struct conf_chunk *chunk, *next;
+	struct conf_rules *rules;
+
+	if (c == NULL)
+		return;
+	for (rules = own->rules; rules != NULL; rules = rules->next)
+		maprules_free(rules->map);
+	for (chunk = own->chunks; chunk != NULL; chunk = next) {
+		next = chunk->next;
+		free(chunk);
+	}
+	free(own);
+}
+
+/* ---- settings ---------------------------------------------------------- */
+
+struct conf_setting *
+conf_set(struct conf_own *own, struct conf_level *level, enum conf_key key,
+    const struct conf_origin *origin)
+{
+	struct conf_setting *s = conf_new(own, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->key = key;
+	s->origin = *origin;
+	if (level->last == NULL)
+		level->first = s;
+	else
+		level->last->next = s;
+	level->last = s;
+	level->by_key[key] = s;
+	return s;
+}
+
+void
+conf_unset(struct conf_level *level, enum conf_key key)
+{
+	if (level->by_key[key] != NULL)
+		level->by_key[key]->key = CONF_KEYS;
+	level->by_key[key] = NULL;
+}
+
+bool
+conf_add(struct conf_own *own, struct conf_setting *s, const char *text,
+    size_t len, unsigned line)
+{
+	unsigned room = s->room == 0 ? 4 : 2 * s->room;
+	struct conf_item *items;
+	char *copy;
+
+	if (s->count == s->room) {
+		items = conf_new(own, room * sizeof(*items));
+		if (items == NULL)
+			return false;
+		if (s->count != 0)
+			memcpy(items, s->items, s->count * sizeof(*items));
+		s->items = items;
+		s->room = room;
+	}
+	copy = conf_copy(own, text, len);
+	if (copy == NULL)
+		return false;
+	s->items[s->count++] = (struct conf_item){ copy, line };
+	return true;
+}
+
+/* ---- complaints -------------------------------------------------------- */
+
+void
+conf_say(struct conf_report *r, bool is_warning, const struct conf_origin *at,
+    const char *fmt, ...)
+{
+	char line[1024];
+	int len = 0;
+	va_list ap;
+	char *p;
+
+	if (at != NULL && at->where != NULL)
+		len = at->line == 0 ?
+		    snprintf(line, sizeof(line), "%.400s: ", at->where) :
+		    snprintf(line, sizeof(line), "%.400s:%u: ", at->where,
+		    at->line);
+	va_start(ap, fmt);
+	vsnprintf(line + len, sizeof(line) - (size_t)len, fmt, ap);
+	va_end(ap);
+	for (p = line; *p != '\0'; p++)
+		if (conf_is_control(*p))
+			*p = '?';
+	if (is_warning) {
+		r->warnings++;
+	} else if (r->errors++ == 0) {
+		len = (int)strnlen(line, sizeof(r->first) - 1);
+		memcpy(r->first, line, (size_t)len);
+		r->first[len] = '\0';
+	}
+	if (r->say != NULL)
+		r->say(r->arg, is_warning, line);
+}
+
+void
+conf_note_file(struct conf_report *r, const char *path)
+{
+	char **items, *copy;
+	unsigned i;
+
+	for (i = 0; i < r->files.count; i++)
+		if (strcmp(r->files.items[i], path) == 0)
+			return;
+	copy = strdup(path);
+	items = realloc(r->files.items, (i + 1) * sizeof(*items));
+	if (items != NULL)
+		r->files.items = items;
+	if (items == NULL || copy == NULL) {
+		free(copy);
+		return;
+	}
+	items[i] = copy;
+	r->files.count++;
+}
+
+void
+conf_report_clear(struct conf_report *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->files.count; i++)
+		free(r->files.items[i]);
+	free(r->files.items);
+	r->files = (struct conf_list){ NULL, 0 };
+	r->errors = r->warnings = 0;
+	r->first[0] = '\0';
+}
+
+/* ---- questions --------------------------------------------------------- */
+
+/* The longest prefix of those that match, or -1. */
+static int
+longest(const struct conf_nets *nets, const struct cidr_addr *client)
+{
+	int most = -1;
+	unsigned i;
+
+	for (i = 0; i < nets->count; i++)
+		if (nets->items[i].prefix > most &&
+		    cidr_match(&nets->items[i], client))
+			most = nets->items[i].prefix;
+	return most;
+}
+
+const struct conf_section *
+conf_section_for(const struct conf *c, const struct cidr_addr *client)
+{
+	const struct conf_section *found = NULL;
+	int most = -1, prefix;
+	unsigned i;
+
+	for (i = 0; i < c->section_count; i++) {
+		prefix = longest(&c->sections[i].nets, client);
+		if (prefix > most) {
+			most = prefix;
+			found = &c->sections[i];
+		}
+	}
+	return found;
+}
+
+const struct conf_values *
+conf_for(const struct conf *c, const struct cidr_addr *client)
+{
+	const struct conf_section *section = conf_section_for(c, client);
+
+	return section != NULL ? &section->values : &c->values;
+}
+
+bool
+conf_allows(const struct conf *c, const struct cidr_addr *client,
+    struct conf_origin *origin)
+{
+	int allow = longest(&c->allow_clients, client);
+	int deny = longest(&c->deny_clients, client);
+	bool is_denied = deny >= 0 && deny >= allow;
+
+	*origin = c->origins[is_denied ? CONF_DENY_CLIENTS :
+	    CONF_ALLOW_CLIENTS];
+	return !is_denied && allow >= 0;
+}
 
 const char *
-conf_usage(void)
+conf_origin_text(const struct conf *c, const struct conf_values *v,
+    enum conf_key key, char out[static CONF_ORIGIN_MAX])
 {
-	return usage;
+	const struct conf_origin *o = key < CONF_IN_CLIENT ?
+	    &c->origins[key] : &v->origins[key];
+
+	if (o->where == NULL)
+		snprintf(out, CONF_ORIGIN_MAX, "default");
+	else if (o->line == 0)
+		snprintf(out, CONF_ORIGIN_MAX, "%s", o->where);
+	else
+		snprintf(out, CONF_ORIGIN_MAX, "%.*s:%u",
+		    CONF_ORIGIN_MAX - 16, o->where, o->line);
+	return out;
 }
 
-/* What is being parsed, and where its complaint goes. */
-struct parse {
-	struct conf *c;
-	char *why;
-	size_t size;
-};
-
-static bool __attribute__((format(printf, 2, 3)))
-complain(struct parse *p, const char *fmt, ...)
+const char *
+conf_key_name(enum conf_key key)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(p->why, p->size, fmt, ap);
-	va_end(ap);
-	return false;
-}
-
-/* getopt stopped at word, or at the letter optopt inside it. */
-static void
-complain_option(struct parse *p, int opt, const char *word)
-{
-	char letter[3] = { '-', (char)optopt, '\0' };
-	bool is_letter = optopt > 0 && optopt < OPT_LOG &&
-	    strncmp(word, "--", 2) != 0;
-
-	complain(p, opt == ':' ? "%s needs a value" : "%s: no such option",
-	    is_letter ? letter : word);
-}
-
-/* A plain number in [least, most] in that base; nothing may follow it. */
-static bool
-number(const char *text, int base, uint64_t least, uint64_t most,
-    uint64_t *out)
-{
-	char *end;
-
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	*out = strtoull(text, &end, base);
-	return errno == 0 && *end == '\0' && *out >= least && *out <= most;
+	return conf_row(key)->name;
 }
 
 static bool
-set_blocksize(struct parse *p, const char *arg)
+wants_mac(const struct conf_values *v)
 {
-	uint64_t n = 0;
-
-	if (strncmp(arg, "mtu", 3) == 0) {
-		if (arg[3] != '\0' && (arg[3] != '-' ||
-		    !number(arg + 4, 10, 0, 1024, &n)))
-			return complain(p, "-B %s: after mtu comes nothing, "
-			    "or - and 0..1024", arg);
-		p->c->max_blksize = CONF_BLKSIZE_AUTO;
-		p->c->mtu_less = (uint16_t)n;
-		return true;
-	}
-	if (!number(arg, 10, 512, PACKET_BLKSIZE_MAX, &n))
-		return complain(p, "-B %s: a blocksize is 512..%d, or mtu, "
-		    "or mtu-N", arg, PACKET_BLKSIZE_MAX);
-	p->c->max_blksize = (uint16_t)n;
-	return true;
+	return v->client_dir == CONF_CLIENT_DIR_MAC ||
+	    (v->map != NULL && maprules_wants_mac(v->map));
 }
 
-static bool
-set_refused(struct parse *p, const char *arg)
+bool
+conf_wants_mac(const struct conf *c)
 {
-	struct packet_slice name = { (const uint8_t *)arg, strlen(arg) };
-	int id = options_from_name(name);
+	unsigned i;
 
-	if (id < 0)
-		return complain(p, "-r %s: no such option; there are blksize, "
-		    "timeout, tsize, windowsize, utimeout, blksize2 and "
-		    "rollover", arg);
-	p->c->refused_options |= 1u << id;
-	return true;
-}
-
-static bool
-set_port_range(struct parse *p, const char *arg)
-{
-	const char *colon = strchr(arg, ':');
-	char first[8];
-	uint64_t a, b;
-
-	if (colon == NULL || (size_t)(colon - arg) >= sizeof(first))
-		goto bad;
-	memcpy(first, arg, (size_t)(colon - arg));
-	first[colon - arg] = '\0';
-	if (!number(first, 10, 1, UINT16_MAX, &a) ||
-	    !number(colon + 1, 10, a, UINT16_MAX, &b))
-		goto bad;
-	p->c->port_first = (uint16_t)a;
-	p->c->port_last = (uint16_t)b;
-	return true;
-bad:
-	return complain(p, "-R %s: a range is FIRST:LAST, both 1..65535, "
-	    "such as 4096:4127", arg);
-}
-
-static bool
-set_size(struct parse *p, const char *arg)
-{
-	static const char units[] = "KMGT";
-	char digits[24];
-	const char *unit;
-	size_t len = strlen(arg);
-	unsigned shift = 0;
-	uint64_t n;
-
-	if (len == 0 || len >= sizeof(digits))
-		goto bad;
-	memcpy(digits, arg, len + 1);
-	unit = strchr(units, arg[len - 1]);
-	if (unit != NULL) {
-		shift = 10 * (unsigned)(unit - units + 1);
-		digits[len - 1] = '\0';
-	}
-	if (!number(digits, 10, 0, (uint64_t)INT64_MAX >> shift, &n))
-		goto bad;
-	p->c->max_upload = n << shift;
-	return true;
-bad:
-	return complain(p, "--max-upload %s: a size is bytes, or a number with "
-	    "K, M, G or T; 0 allows no upload", arg);
-}
-
-static bool
-set_seconds(struct parse *p, const char *arg)
-{
-	uint64_t n;
-
-	if (!number(arg, 10, 0, INT32_MAX, &n))
-		return complain(p, "-t %s: seconds to stay without a request, "
-		    "0 for ever", arg);
-	p->c->linger_s = (uint32_t)n;
-	return true;
-}
-
-static bool
-set_retransmit(struct parse *p, const char *arg)
-{
-	uint64_t n;
-
-	if (!number(arg, 10, 10000, 255000000, &n))
-		return complain(p, "-T %s: microseconds, 10000..255000000",
-		    arg);
-	p->c->first_timeout_ms = (uint32_t)(n / 1000);
-	return true;
-}
-
-static bool
-set_umask(struct parse *p, const char *arg)
-{
-	uint64_t n;
-
-	if (!number(arg, 8, 0, 0777, &n))
-		return complain(p, "-U %s: an umask is octal, 0..777", arg);
-	p->c->umask = (mode_t)n;
-	return true;
-}
-
-static bool
-set_verbosity(struct parse *p, const char *arg)
-{
-	uint64_t n;
-
-	if (!number(arg, 10, 0, 9, &n))
-		return complain(p, "--verbosity %s: 0..9", arg);
-	p->c->verbosity = (unsigned)n;
-	return true;
-}
-
-static bool
-add_address(struct parse *p, const char *arg)
-{
-	if (p->c->address_count == CONF_ADDRESSES_MAX)
-		return complain(p, "-a %s: at most %d addresses", arg,
-		    CONF_ADDRESSES_MAX);
-	p->c->addresses[p->c->address_count++] = arg;
-	return true;
-}
-
-static bool
-set_log(struct parse *p, const char *arg)
-{
-	if (arg[0] != '/')
-		return complain(p, "--log %s: the path must be absolute", arg);
-	p->c->log_path = arg;
-	return true;
-}
-
-static bool
-set_flag(struct conf *c, int opt)
-{
-	switch (opt) {
-	case '4': c->ipv4_only = true; break;
-	case '6': c->ipv6_only = true; break;
-	case 'c': c->may_create = true; break;
-	case 'l': c->listen = CONF_LISTEN_DETACH; break;
-	case 'L': c->listen = CONF_LISTEN_FOREGROUND; break;
-	case 'p': c->permissive = true; break;
-	case 's': c->is_secure = true; break;
-	case 'v': c->verbosity++; break;
-	case OPT_READ_ONLY: c->read_only = true; break;
-	default: return false;
-	}
-	return true;
-}
-
-static bool
-set_value(struct parse *p, int opt, const char *arg)
-{
-	switch (opt) {
-	case 'a': return add_address(p, arg);
-	case 'B': return set_blocksize(p, arg);
-	case 'P': p->c->pidfile = arg; return true;
-	case 'r': return set_refused(p, arg);
-	case 'R': return set_port_range(p, arg);
-	case 't': return set_seconds(p, arg);
-	case 'T': return set_retransmit(p, arg);
-	case 'u': p->c->user = arg; return true;
-	case 'U': return set_umask(p, arg);
-	case OPT_VERBOSITY: return set_verbosity(p, arg);
-	case OPT_LOG: return set_log(p, arg);
-	case OPT_MAX_UPLOAD: return set_size(p, arg);
-	default: return complain(p, "unknown option");
-	}
-}
-
-static void
-set_defaults(struct conf *c)
-{
-	memset(c, 0, sizeof(*c));
-	c->log_path = LOGDIR "/transfers.jsonl";
-	c->linger_s = 60;
-	c->max_upload = 1ULL << 30;
-	c->min_free = 64ULL << 20;
-	c->max_blksize = CONF_BLKSIZE_AUTO;
-	c->max_windowsize = 64;
-	c->first_timeout_ms = 500;
-	c->give_up_ms = 30000;
-	c->adaptive = true;
-	c->max_transfers = 1000;
-}
-
-/* Names are compared with it as text, so it must be the plain path. */
-static bool
-has_dotdot(const char *path)
-{
-	size_t len = strlen(path);
-
-	return strstr(path, "/../") != NULL ||
-	    (len >= 3 && strcmp(path + len - 3, "/..") == 0);
-}
-
-/* What no option alone can know. */
-static bool
-check_whole(struct parse *p, int count, char **dirs)
-{
-	if (p->c->ipv4_only && p->c->ipv6_only)
-		return complain(p, "-4 and -6 exclude each other");
-	if (p->c->address_count != 0 && p->c->listen == CONF_LISTEN_NO)
-		return complain(p, "-a needs -l or -L: otherwise the socket "
-		    "is given");
-	if (count != 1)
-		return complain(p, "give one directory to serve, not %d",
-		    count);
-	if (dirs[0][0] != '/')
-		return complain(p, "%s: the directory's path must be absolute",
-		    dirs[0]);
-	if (has_dotdot(dirs[0]))
-		return complain(p, "%s: the directory's path may not have "
-		    "\"..\"", dirs[0]);
-	p->c->root = dirs[0];
-	return true;
-}
-
-enum conf_verdict
-conf_from_args(struct conf *c, int argc, char **argv, char *why, size_t size)
-{
-	struct parse p = { c, why, size };
-	int opt;
-
-	set_defaults(c);
-	why[0] = '\0';
-	opterr = 0;
-	optind = 0;	/* glibc: forget an earlier parse altogether */
-	while ((opt = getopt_long(argc, argv, ":46a:B:chlLpP:r:R:st:T:u:U:vV",
-	    long_options, NULL)) != -1) {
-		if (opt == 'V')
-			return CONF_VERSION;
-		if (opt == 'h')
-			return CONF_HELP;
-		if (opt == '?' || opt == ':') {
-			complain_option(&p, opt, argv[optind - 1]);
-			return CONF_USAGE;
-		}
-		if (!set_flag(c, opt) && !set_value(&p, opt, optarg))
-			return CONF_USAGE;
-	}
-	return check_whole(&p, argc - optind, argv + optind) ? CONF_OK :
-	    CONF_USAGE;
+	for (i = 0; i < c->section_count; i++)
+		if (wants_mac(&c->sections[i].values))
+			return true;
+	return wants_mac(&c->values);
 }

@@ -64,6 +64,7 @@ static const struct field fields[] = {
 	NUMBER("duplicates", DUPLICATES),
 	NUMBER("cpu_us", CPU_US),
 	NUMBER("rss_kb", RSS_KB),
+	NUMBER("in_place", IN_PLACE),
 	NUMBER("error_code", ERROR_CODE),
 	TEXT(error_by),
 	BYTES(message, 256),

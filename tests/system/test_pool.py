@@ -7,6 +7,7 @@ holds neither sockets nor memory worth speaking of.
 
 import contextlib
 import os
+import pwd
 import re
 import signal
 import struct
@@ -14,7 +15,7 @@ import subprocess
 import time
 
 import tftp
-from harness import (LOG, PORT, Failure, check, check_equal, children, descendants, descriptors_of,
+from harness import (LOG, PORT, SERVICE_USER, Failure, check, check_equal, children, descendants, descriptors_of,
                      is_running, is_spare, listening, of_peer, run, until)
 from test_lifecycle import finish, running_read
 from test_orders import SLOT, check_complete, check_serves, count_taken, is_serving, renew, slot_of
@@ -503,7 +504,8 @@ def check_descriptors(lane, pid):
              if "/reports/valgrind" not in text and number < 1024}     # valgrind's own
     if lane.instrumented:               # a sanitizer wants to be heard
         found.pop(2, None)
-    wanted = {"/dev/null", str(LOG), TABLE}
+    # the spool: a directory of the service user's own, for uploads that go in place
+    wanted = {"/dev/null", str(LOG), TABLE, f"/var/lib/tftpd/spool-{pwd.getpwnam(SERVICE_USER).pw_uid}"}
     check_equal(set(found.values()), wanted, f"descriptors of an idle process ({found})")
     null = [number for number, text in found.items() if text == "/dev/null"]
     check(set(null) <= {0, 1, 2}, f"descriptors {null} are /dev/null")

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "os/bulkio.h"
+#include "os/oneport.h"
 #include "t-net.h"
 
 #define WAIT_S		20	/* far more than the loopback needs */
@@ -982,6 +983,287 @@ test_full_after_nothing(void)
 	}
 }
 
+/* ---- a port that is shared -------------------------------------------- */
+
+#define FOREIGN_MAX	8
+
+struct foreign {
+	int from;		/* whose address they are to have */
+	unsigned count;
+	bool is_right;
+	struct {
+		size_t len;
+		uint8_t head[8];
+	} list[FOREIGN_MAX];
+};
+
+static union netio_addr
+addr_of(int fd)
+{
+	union netio_addr addr;
+	socklen_t len = sizeof(addr);
+
+	memset(&addr, 0, sizeof(addr));
+	if (getsockname(fd, &addr.sa, &len) == -1)
+		abort();
+	return addr;
+}
+
+static void
+note_foreign(void *arg, const struct netio_origin *o, const uint8_t *buf,
+    size_t len)
+{
+	struct foreign *g = arg;
+	union netio_addr from = addr_of(g->from);
+	uint8_t local[16], peer[16];
+
+	if (g->count == FOREIGN_MAX)
+		abort();
+	/* all live at the loopback's address */
+	g->is_right &= netio_equal(&o->peer, &from) && o->has_local &&
+	    netio_bytes(&o->local, local) == netio_bytes(&from, peer) &&
+	    local[3] == peer[3] && netio_port(&o->local) == 0 &&
+	    !o->to_many && o->ifindex == if_nametoindex("lo");
+	g->list[g->count].len = len;
+	memcpy(g->list[g->count++].head, buf, len < 8 ? len : 8);
+}
+
+static bool
+foreign_is(struct foreign *g, unsigned i, const void *head, size_t len)
+{
+	return g->is_right && i < g->count && g->list[i].len == len &&
+	    memcmp(g->list[i].head, head, len < 8 ? len : 8) == 0;
+}
+
+/* A socket that was open to all for a while, and a stranger who used that. */
+struct crowd {
+	struct far f;
+	int stranger;
+	struct foreign foreign;
+	union netio_addr peer;
+};
+
+static void
+crowd_begin(struct crowd *c, int family)
+{
+	memset(c, 0, sizeof(*c));
+	c->f.p.from = local_sock(family);
+	c->f.p.to = local_sock(family);
+	c->stranger = local_sock(family);
+	c->peer = addr_of(c->f.p.from);
+	c->foreign.from = c->stranger;
+	c->foreign.is_right = true;
+	netio_ask_destination(c->f.p.to, c->peer.sa.sa_family);
+	netio_note_arrivals(c->f.p.to);
+	if (!join(c->f.p.from, c->f.p.to) || !join(c->stranger, c->f.p.to))
+		abort();
+}
+
+static void
+crowd_connect(struct crowd *c, unsigned window, size_t keep)
+{
+	if (!join(c->f.p.to, c->f.p.from) || bulkio_receiver_init_shared(
+	    &c->f.r, c->f.p.to, LARGEST, window, keep, &c->peer,
+	    note_foreign, &c->foreign) != 0)
+		abort();
+}
+
+static void
+crowd_end(struct crowd *c)
+{
+	close(c->stranger);
+	far_end(&c->f);
+}
+
+/* Until nothing is left; whether no packet of the peer came. */
+static bool
+only_foreign(struct crowd *c)
+{
+	const uint8_t *buf;
+	size_t len;
+	bool good = true;
+
+	do {
+		while (bulkio_next(&c->f.r, &buf, &len))
+			good = false;
+	} while (bulkio_receive(&c->f.r, MSG_DONTWAIT) == 0);
+	return good;
+}
+
+static void
+check_strangers(int family, unsigned way)
+{
+	struct crowd c;
+	const char *what = ways[way].what;
+
+	crowd_begin(&c, family);
+	T_OK(put(c.stranger, "\0\3other", 7) && put(c.f.p.from, "first", 5) &&
+	    put(c.stranger, "", 0) && put(c.stranger, "\0\1file", 6) &&
+	    put(c.f.p.from, "", 0) && put(c.f.p.from, "last", 4) &&
+	    put(c.stranger, "end", 3), "set-up");
+	crowd_connect(&c, ways[way].window, ways[way].keep);
+	T_OK(next_is(&c.f, "first", 5), what);
+	T_OK(c.foreign.count == 1 &&
+	    foreign_is(&c.foreign, 0, "\0\3other", 7), "before it");
+	T_OK(next_is(&c.f, "", 0) && next_is(&c.f, "last", 4), what);
+	T_OK(c.foreign.count == 3 && foreign_is(&c.foreign, 1, "", 0) &&
+	    foreign_is(&c.foreign, 2, "\0\1file", 6), "between");
+	T_OK(only_foreign(&c) && c.foreign.count == 4 &&
+	    foreign_is(&c.foreign, 3, "end", 3), "after it");
+	T_OK(put(c.f.p.from, "more", 4) && next_is(&c.f, "more", 4) &&
+	    c.foreign.count == 4, "then only the peer is heard");
+	crowd_end(&c);
+}
+
+static void
+test_strangers(void)
+{
+	unsigned i;
+	bool has_ipv6 = t_has_ipv6();
+
+	if (!has_ipv6)
+		t_skip("strangers over IPv6 (no IPv6)");
+	for (i = 0; i < COUNT(ways); i++) {
+		check_strangers(AF_INET, i);
+		if (has_ipv6)
+			check_strangers(AF_INET6, i);
+	}
+}
+
+/* What looks like one, and what does not. */
+static void
+test_requests(void)
+{
+	static const struct {
+		const char *what, *bytes;
+		size_t len;
+		bool is_request;
+	} rows[] = {
+		{ "RRQ", "\0\1file\0octet", 13, true },
+		{ "WRQ", "\0\2file\0octet", 13, true },
+		{ "no more than the code", "\0\1", 2, true },
+		{ "half a code", "\0", 1, false },
+		{ "nothing", "", 0, false },
+		{ "DATA", "\0\3\0\1x", 5, false },
+		{ "ACK of block 1", "\0\4\0\1", 4, false },
+		{ "ERROR", "\0\5\0\1x", 6, false },
+		{ "OACK", "\0\6", 2, false },
+		{ "code 0", "\0\0", 2, false },
+		{ "code 257", "\1\1", 2, false },
+		{ "code 256", "\1\0", 2, false },
+	};
+	struct crowd c;
+	size_t i, j;
+
+	for (i = 0; i < COUNT(ways); i++) {
+		crowd_begin(&c, AF_INET);
+		c.foreign.from = c.f.p.from;
+		crowd_connect(&c, ways[i].window, ways[i].keep);
+		for (j = 0; j < COUNT(rows); j++) {
+			c.foreign.count = 0;
+			T_OK(put(c.f.p.from, rows[j].bytes, rows[j].len) &&
+			    put(c.f.p.from, "next", 4), "set-up");
+			T_OK(rows[j].is_request || next_is(&c.f,
+			    rows[j].bytes, rows[j].len), rows[j].what);
+			T_OK(next_is(&c.f, "next", 4), ways[i].what);
+			T_OK(c.foreign.count == rows[j].is_request,
+			    rows[j].what);
+			T_OK(!rows[j].is_request || foreign_is(&c.foreign, 0,
+			    rows[j].bytes, rows[j].len), rows[j].what);
+		}
+		crowd_end(&c);
+	}
+}
+
+/* However short the blocks are: the dispatcher wants all of it. */
+static void
+test_long_request(void)
+{
+	uint8_t *bytes = pattern(ONEPORT_DATAGRAM_MAX);
+	struct crowd c;
+	size_t i;
+
+	memcpy(bytes, "\0\1", 2);
+	for (i = 0; i < COUNT(ways); i++) {
+		crowd_begin(&c, AF_INET);
+		c.foreign.from = c.f.p.from;
+		crowd_connect(&c, ways[i].window, ways[i].keep);
+		T_OK(put(c.f.p.from, bytes, ONEPORT_DATAGRAM_MAX) &&
+		    put(c.f.p.from, "next", 4) && next_is(&c.f, "next", 4) &&
+		    foreign_is(&c.foreign, 0, bytes, ONEPORT_DATAGRAM_MAX),
+		    ways[i].what);
+		/* still to be seen as longer than a block may be */
+		T_OK(put(c.f.p.from, bytes + 2, LARGEST + 1) &&
+		    next_is(&c.f, bytes + 2, LARGEST + 1), ways[i].what);
+		crowd_end(&c);
+	}
+	free(bytes);
+}
+
+/* A client that sends its last block and its next request in one. */
+static void
+test_joined_request(void)
+{
+	uint8_t *bytes = pattern(3 * 100);
+	struct crowd c;
+
+	crowd_begin(&c, AF_INET);
+	c.foreign.from = c.f.p.from;
+	crowd_connect(&c, 64, 0);
+	T_OK(was_asked(&c.f), "the kernel is asked to join them");
+	memcpy(bytes, "\0\3", 2);
+	memcpy(bytes + 100, "\0\2", 2);
+	memcpy(bytes + 200, "\0\1", 2);
+	T_OK(put_joined(&c.f, bytes, 100, 250) && put(c.f.p.from, "x", 1) &&
+	    next_is(&c.f, bytes, 100) && next_is(&c.f, "x", 1), "DATA");
+	T_OK(c.foreign.count == 2 &&
+	    foreign_is(&c.foreign, 0, bytes + 100, 100) &&
+	    foreign_is(&c.foreign, 1, bytes + 200, 50), "requests");
+	T_OK(put_joined(&c.f, bytes, 100, 200) && !only_foreign(&c) &&
+	    c.foreign.count == 3, "one at the end");
+	crowd_end(&c);
+	free(bytes);
+}
+
+static void
+note_waited(void *arg, const struct netio_origin *o, const uint8_t *buf,
+    size_t len)
+{
+	uint64_t *waited_us = arg;
+
+	(void)buf;
+	(void)len;
+	*waited_us = o->waited_us;
+}
+
+/* The kernel begins to stamp a while after it was asked to. */
+static void
+test_waited(void)
+{
+	uint64_t waited_us;
+	struct crowd c;
+	int tries;
+	size_t i;
+
+	for (i = 0; i < COUNT(ways); i++) {
+		crowd_begin(&c, AF_INET);
+		if (!join(c.f.p.to, c.f.p.from) ||
+		    bulkio_receiver_init_shared(&c.f.r, c.f.p.to, LARGEST,
+		    ways[i].window, ways[i].keep, &c.peer, note_waited,
+		    &waited_us) != 0)
+			abort();
+		waited_us = 0;
+		for (tries = 0; tries < 5000 && waited_us < 2000; tries++) {
+			T_OK(put(c.f.p.from, "\0\1", 2), "set-up");
+			usleep(2000);
+			T_OK(only_foreign(&c), ways[i].what);
+		}
+		T_OK(waited_us >= 2000 && waited_us < 20 * 1000000,
+		    "how long it waited");
+		crowd_end(&c);
+	}
+}
+
 /* ---- errors ----------------------------------------------------------- */
 
 static void
@@ -1109,6 +1391,11 @@ main(void)
 		{ "what stays in memory", test_kept },
 		{ "full", test_is_full },
 		{ "calls that bring nothing", test_full_after_nothing },
+		{ "strangers", test_strangers },
+		{ "requests of the peer", test_requests },
+		{ "a long request", test_long_request },
+		{ "a request that was joined", test_joined_request },
+		{ "how long it waited", test_waited },
 		{ "signals", test_signal },
 		{ "a peer that is gone", test_peer_gone },
 		{ "no socket", test_no_socket },

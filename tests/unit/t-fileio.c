@@ -16,10 +16,17 @@
 
 /*
  * The calls that make an upload durable, in their order: 'f' and 'd' for
- * fsync of a file and of a folder, 'r' for the rename.  These stand before
- * libc's when the program is linked.
+ * fsync of a file and of a folder, 'r' for the rename, 'c' for a copy and
+ * 't' for a cut.  These stand before libc's when the program is linked.
  */
 static char calls[16];
+
+/* What the kernel or the file system cannot do here; 0: it can. */
+static struct {
+	int tmpfile, fallocate, copy;	/* an errno */
+	size_t copy_len;		/* it copies no more at once */
+	bool is_copy_interrupted;	/* the next one */
+} lacks;
 
 static void
 note_call(char call)
@@ -45,6 +52,59 @@ renameat2(int olddir, const char *old, int newdir, const char *new,
 {
 	note_call('r');
 	return (int)syscall(SYS_renameat2, olddir, old, newdir, new, flags);
+}
+
+int
+openat(int dirfd, const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = va_arg(ap, mode_t);
+	va_end(ap);
+	if ((flags & O_TMPFILE) == O_TMPFILE && lacks.tmpfile != 0) {
+		errno = lacks.tmpfile;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, dirfd, path, flags, mode);
+}
+
+int
+fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	if (lacks.fallocate != 0) {
+		errno = lacks.fallocate;
+		return -1;
+	}
+	return (int)syscall(SYS_fallocate, fd, mode, offset, len);
+}
+
+int
+ftruncate(int fd, off_t len)
+{
+	note_call('t');
+	return (int)syscall(SYS_ftruncate, fd, len);
+}
+
+ssize_t
+copy_file_range(int from, off_t *in, int to, off_t *out, size_t len,
+    unsigned flags)
+{
+	note_call('c');
+	if (lacks.is_copy_interrupted) {
+		lacks.is_copy_interrupted = false;
+		errno = EINTR;
+		return -1;
+	}
+	if (lacks.copy != 0) {
+		errno = lacks.copy;
+		return -1;
+	}
+	if (lacks.copy_len != 0 && len > lacks.copy_len)
+		len = lacks.copy_len;
+	return (ssize_t)syscall(SYS_copy_file_range, from, in, to, out, len,
+	    flags);
 }
 
 /* ---- reading, octet --------------------------------------------------- */
@@ -985,6 +1045,438 @@ test_ascii_upload(void)
 	unlinkat(top, "new", 0);
 }
 
+/* ---- unique names ----------------------------------------------------- */
+
+#define STAMP	"20260314-091500"
+
+static void
+test_unique(void)
+{
+	struct fileio_upload u;
+
+	T_OK(begin_named(&u, "new", ID) == 0 && put(&u, "one") == 0,
+	    "set-up");
+	memset(calls, 0, sizeof(calls));
+	T_OK(fileio_upload_store_unique(&u, STAMP) == 0 &&
+	    strcmp(calls, "frd") == 0, "stored as ever");
+	T_OK(strcmp(u.base, "new." STAMP ".00") == 0 && has(u.base, "one"),
+	    "the first number is 00");
+	T_OK(!exists("new") && !exists(HIDDEN) && u.hidden[0] == '\0',
+	    "and it has no other name");
+	end(&u);
+	T_OK(mkdirat(top, "new." STAMP ".01", 0755) == 0 &&
+	    symlinkat("victim", top, "new." STAMP ".02") == 0, "set-up");
+	T_OK(begin_named(&u, "new", ID) == 0 && put(&u, "two") == 0 &&
+	    fileio_upload_store_unique(&u, STAMP) == 0, "another");
+	T_OK(strcmp(u.base, "new." STAMP ".03") == 0 && has(u.base, "two"),
+	    "takes the first that is free");
+	T_OK(has("new." STAMP ".00", "one") && !exists("victim"),
+	    "nothing is replaced or followed");
+	end(&u);
+	unlinkat(top, "new." STAMP ".00", 0);
+	unlinkat(top, "new." STAMP ".01", AT_REMOVEDIR);
+	unlinkat(top, "new." STAMP ".02", 0);
+	unlinkat(top, "new." STAMP ".03", 0);
+}
+
+static void
+test_unique_taken(void)
+{
+	struct fileio_upload u;
+	char name[64];
+	unsigned i;
+
+	for (i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "new." STAMP ".%02u", i);
+		t_put(top, name, "old", 0644);
+	}
+	T_OK(begin_named(&u, "new", ID) == 0 && put(&u, "NEW") == 0 &&
+	    fileio_upload_store_unique(&u, STAMP) == -EEXIST, "no number");
+	T_OK(!exists(HIDDEN) && u.hidden[0] == '\0', "nothing is left");
+	end(&u);
+	unlinkat(top, "new." STAMP ".99", 0);
+	T_OK(begin_named(&u, "new", ID) == 0 && put(&u, "NEW") == 0 &&
+	    fileio_upload_store_unique(&u, STAMP) == 0 &&
+	    has("new." STAMP ".99", "NEW"), "the last number");
+	end(&u);
+	for (i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "new." STAMP ".%02u", i);
+		T_OK(unlinkat(top, name, 0) == 0, "set-up");
+	}
+}
+
+/* ".STAMP.NN" is 19 bytes: 236 are left for the base. */
+static void
+test_unique_long(void)
+{
+	static const struct {
+		const char *what;
+		size_t letters;
+		const char *tail;
+		size_t kept;
+	} rows[] = {
+		{ "it just fits", 236, "", 236 },
+		{ "it does not", 237, "", 236 },
+		{ "a full name", 255, "", 236 },
+		{ "a character that fits", 234, "\303\244zz", 236 },
+		{ "half a character goes", 235, "\303\244zz", 235 },
+	};
+	char base[PATHNAME_COMPONENT_MAX + 1], want[512];
+	struct fileio_upload u;
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		memset(base, 'n', sizeof(base));
+		snprintf(base + rows[i].letters,
+		    sizeof(base) - rows[i].letters, "%s", rows[i].tail);
+		snprintf(want, sizeof(want), "%.*s." STAMP ".00",
+		    (int)rows[i].kept, base);
+		T_OK(begin_named(&u, base, ID) == 0 && put(&u, "x") == 0 &&
+		    fileio_upload_store_unique(&u, STAMP) == 0,
+		    rows[i].what);
+		T_OK(strcmp(u.base, want) == 0 && has(want, "x"),
+		    rows[i].what);
+		end(&u);
+		unlinkat(top, want, 0);
+	}
+}
+
+static void
+test_unique_folder_gone(void)
+{
+	struct fileio_upload u;
+	int fd;
+
+	T_OK(mkdirat(top, "gone", 0755) == 0, "set-up");
+	fd = openat(top, "gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	T_OK(fileio_upload_begin(&u, fd, "new", ID, 0666, NULL) == 0 &&
+	    unlinkat(top, "gone/" HIDDEN, 0) == 0 &&
+	    unlinkat(top, "gone", AT_REMOVEDIR) == 0, "set-up");
+	T_OK(fileio_upload_store_unique(&u, STAMP) == -ENOENT,
+	    "an error is no reason to count on");
+	end(&u);
+}
+
+/* ---- in place --------------------------------------------------------- */
+
+static int
+begin_in_place(struct fileio_upload *u, int spoolfd, const char *name,
+    uint8_t *scratch)
+{
+	return fileio_upload_begin_in_place(u, spoolfd,
+	    openat(top, name, O_WRONLY | O_CLOEXEC), scratch);
+}
+
+static void
+end_in_place(struct fileio_upload *u)
+{
+	close(u->fd);
+	close(u->target);
+}
+
+static bool
+is_empty_dir(const char *name)
+{
+	char path[PATH_MAX];
+
+	/* a folder with something in it cannot be removed */
+	return rmdir(t_join(path, dir, name)) == 0 && mkdir(path, 0755) == 0;
+}
+
+static int
+spool_make(void)
+{
+	(void)mkdirat(top, "spool", 0755);
+	return openat(top, "spool", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void
+spool_remove(int fd)
+{
+	close(fd);
+	T_OK(unlinkat(top, "spool", AT_REMOVEDIR) == 0,
+	    "nothing is left in the spool");
+}
+
+static void
+test_in_place(void)
+{
+	int spool = spool_make();
+	struct fileio_upload u;
+	struct stat before, after;
+
+	t_put(top, "new", "the old text", 0666);
+	T_OK(fstatat(top, "new", &before, 0) == 0, "set-up");
+	T_OK(begin_in_place(&u, spool, "new", NULL) == 0 && u.in_place,
+	    "it begins");
+	T_OK((fcntl(u.fd, F_GETFD) & FD_CLOEXEC) != 0, "no program gets it");
+	T_OK(fstat(u.fd, &after) == 0 && (after.st_mode & 07777) == 0600 &&
+	    after.st_nlink == 0, "only we see what arrives");
+	T_OK(is_empty_dir("spool"), "under no name");
+	close(spool);
+	T_OK(put(&u, "new ") == 0 && put(&u, "text") == 0 && u.written == 8,
+	    "it is written");
+	T_OK(has("new", "the old text"), "nobody sees it yet");
+	memset(calls, 0, sizeof(calls));
+	T_OK(fileio_upload_store(&u, true) == 0, "it is stored");
+	T_OK(strcmp(calls, "fctf") == 0,
+	    "whole first, then copied, cut, and on the disk");
+	T_OK(has("new", "new text"), "it is there");
+	T_OK(fstatat(top, "new", &after, 0) == 0 &&
+	    after.st_ino == before.st_ino &&
+	    after.st_mode == before.st_mode, "in the same file");
+	fileio_upload_abort(&u);
+	T_OK(has("new", "new text"), "an abort comes too late");
+	end_in_place(&u);
+	unlinkat(top, "new", 0);
+	unlinkat(top, "spool", AT_REMOVEDIR);
+}
+
+static bool
+in_place_has(const char *name, size_t len)
+{
+	uint8_t *want = malloc(len + 1);
+	size_t i;
+	bool same;
+
+	for (i = 0; i < len; i++)
+		want[i] = t_byte(i);
+	same = t_has(top, name, want, len);
+	free(want);
+	return same;
+}
+
+static int
+put_pattern(struct fileio_upload *u, size_t len)
+{
+	uint8_t block[1000];
+	size_t at, n, i;
+	int err = 0;
+
+	for (at = 0; at < len && err == 0; at += n) {
+		n = len - at < sizeof(block) ? len - at : sizeof(block);
+		for (i = 0; i < n; i++)
+			block[i] = t_byte(at + i);
+		err = fileio_upload_write(u, block, n);
+	}
+	return err;
+}
+
+static bool
+replaces(int spool, size_t old, size_t new)
+{
+	struct fileio_upload u;
+	bool good;
+	int fd;
+
+	t_put(top, "new", "old", 0666);
+	fd = openat(top, "new", O_WRONLY | O_CLOEXEC);
+	good = ftruncate(fd, (off_t)old) == 0;
+	close(fd);
+	good = good && begin_in_place(&u, spool, "new", NULL) == 0 &&
+	    put_pattern(&u, new) == 0 && fileio_upload_store(&u, true) == 0;
+	end_in_place(&u);
+	return good && in_place_has("new", new);
+}
+
+/* Every way to copy, for every pair of an old and a new size. */
+static void
+test_in_place_sizes(void)
+{
+	static const struct {
+		const char *what;
+		int copy, fallocate;
+		size_t copy_len;
+		bool is_interrupted;
+	} ways[] = {
+		{ "the kernel copies", 0, 0, 0, false },
+		{ "a little at a time", 0, 0, 7001, false },
+		{ "it is interrupted", 0, 0, 7001, true },
+		{ "not across file systems", EXDEV, 0, 0, false },
+		{ "an old kernel", ENOSYS, ENOSYS, 0, false },
+		{ "nothing can be reserved", 0, EOPNOTSUPP, 0, false },
+	};
+	static const size_t sizes[] = { 0, 1, 4096, 16384, 16385, 100000 };
+	int spool = spool_make();
+	size_t w, i;
+
+	for (w = 0; w < COUNT(ways); w++) {
+		for (i = 0; i < COUNT(sizes) * COUNT(sizes); i++) {
+			lacks.copy = ways[w].copy;
+			lacks.fallocate = ways[w].fallocate;
+			lacks.copy_len = ways[w].copy_len;
+			lacks.is_copy_interrupted = ways[w].is_interrupted;
+			T_OK(replaces(spool, sizes[i / COUNT(sizes)],
+			    sizes[i % COUNT(sizes)]), ways[w].what);
+		}
+	}
+	memset(&lacks, 0, sizeof(lacks));
+	unlinkat(top, "new", 0);
+	spool_remove(spool);
+}
+
+static void
+test_in_place_abort(void)
+{
+	int spool = spool_make();
+	struct fileio_upload u;
+
+	t_put(top, "new", "old", 0666);
+	T_OK(begin_in_place(&u, spool, "new", NULL) == 0 &&
+	    put(&u, "half") == 0, "set-up");
+	fileio_upload_abort(&u);
+	T_OK(has("new", "old"), "as if it had not been");
+	end_in_place(&u);
+	T_OK(has("new", "old"), "afterwards, too");
+	unlinkat(top, "new", 0);
+	spool_remove(spool);
+}
+
+/* File systems that make no file without a name. */
+static void
+test_in_place_named(void)
+{
+	static const int errors[] = { EOPNOTSUPP, EISDIR, EINVAL };
+	int spool = spool_make();
+	struct fileio_upload u;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < COUNT(errors); i++) {
+		t_put(top, "new", "old", 0666);
+		lacks.tmpfile = errors[i];
+		T_OK(begin_in_place(&u, spool, "new", NULL) == 0, "it begins");
+		lacks.tmpfile = 0;
+		T_OK(fstat(u.fd, &st) == 0 && st.st_nlink == 0 &&
+		    (st.st_mode & 07777) == 0600, "its name is gone at once");
+		T_OK(put(&u, "NEW!") == 0 &&
+		    fileio_upload_store(&u, true) == 0 && has("new", "NEW!"),
+		    "it is stored");
+		end_in_place(&u);
+	}
+	unlinkat(top, "new", 0);
+	spool_remove(spool);
+}
+
+static void
+test_in_place_begin_fails(void)
+{
+	static const struct {
+		const char *what;
+		int spool, tmpfile, want;
+	} rows[] = {
+		{ "no spool", -1, 0, -EBADF },
+		{ "no spool, nor files without a name", -1, EOPNOTSUPP,
+		    -EBADF },
+		{ "a full one", -1, ENOSPC, -ENOSPC },
+	};
+	struct fileio_upload u;
+	size_t i;
+	int target;
+
+	t_put(top, "new", "old", 0666);
+	for (i = 0; i < COUNT(rows); i++) {
+		target = openat(top, "new", O_WRONLY | O_CLOEXEC);
+		lacks.tmpfile = rows[i].tmpfile;
+		T_OK(fileio_upload_begin_in_place(&u, rows[i].spool, target,
+		    NULL) == rows[i].want, rows[i].what);
+		lacks.tmpfile = 0;
+		T_OK(fcntl(target, F_GETFD) == -1 && u.fd == -1 &&
+		    u.target == -1, "the target is closed");
+		fileio_upload_abort(&u);
+	}
+	T_OK(has("new", "old"), "and as it was");
+	unlinkat(top, "new", 0);
+}
+
+static void
+test_in_place_ascii(void)
+{
+	int spool = spool_make();
+	struct fileio_upload u;
+	uint8_t scratch[64];
+
+	t_put(top, "new", "a longer old text", 0666);
+	T_OK(begin_in_place(&u, spool, "new", scratch) == 0 &&
+	    put(&u, "a\r") == 0 && put(&u, "\nb\r") == 0 &&
+	    fileio_upload_store(&u, true) == 0 && has("new", "a\nb\r"),
+	    "the last CR is not lost");
+	end_in_place(&u);
+	unlinkat(top, "new", 0);
+	spool_remove(spool);
+}
+
+/* tftpd-hpa's classic set-up: a file for all in a folder that is not. */
+static void
+in_classic(const void *arg)
+{
+	const int *spool = arg;
+	struct fileio_upload u;
+	bool is_root = geteuid() == 0;
+
+	t_drop();
+	if (is_root)
+		C_OK(fileio_upload_begin(&u, fcntl(top, F_DUPFD_CLOEXEC, 3),
+		    "new", ID, 0666, NULL) == -EACCES, "no file can be made");
+	C_OK(begin_in_place(&u, *spool, "new", NULL) == 0 &&
+	    put(&u, "NEW") == 0 && fileio_upload_store(&u, true) == 0 &&
+	    has("new", "NEW"), "but the content can");
+}
+
+static void
+test_in_place_classic(void)
+{
+	int spool = spool_make();
+	struct stat st;
+
+	t_put(top, "new", "old", 0666);
+	T_OK(fchmod(spool, 0777) == 0, "set-up");
+	t_in_child(in_classic, &spool, "as an ordinary user");
+	T_OK(fstatat(top, "new", &st, 0) == 0 && st.st_uid == geteuid() &&
+	    (st.st_mode & 07777) == 0666, "its owner and mode stay");
+	unlinkat(top, "new", 0);
+	spool_remove(spool);
+}
+
+/* A limit that falls when all is in the spool: the worst moment. */
+static void
+in_place_late(const void *arg)
+{
+	const struct rlimit limit = { 1000, 1000 };
+	const int *spool = arg;
+	struct fileio_upload u;
+
+	signal(SIGXFSZ, SIG_IGN);
+	C_OK(begin_in_place(&u, *spool, "new", NULL) == 0 &&
+	    put_pattern(&u, 2000) == 0 && setrlimit(RLIMIT_FSIZE, &limit) ==
+	    0, "set-up");
+	C_OK(fileio_upload_store(&u, true) == -EFBIG, "it is told");
+}
+
+static void
+test_in_place_errors(void)
+{
+	static const int errors[] = { ENOSPC, EDQUOT };
+	int spool = spool_make();
+	struct fileio_upload u;
+	size_t i;
+
+	for (i = 0; i < COUNT(errors); i++) {
+		t_put(top, "new", "old", 0666);
+		T_OK(begin_in_place(&u, spool, "new", NULL) == 0 &&
+		    put_pattern(&u, 100000) == 0, "set-up");
+		lacks.fallocate = errors[i];
+		T_OK(fileio_upload_store(&u, true) == -errors[i],
+		    "no room or quota");
+		lacks.fallocate = 0;
+		T_OK(has("new", "old"), "the old content is still there");
+		end_in_place(&u);
+	}
+	t_in_child(in_place_late, &spool, "an error while it is copied");
+	unlinkat(top, "new", 0);
+	spool_remove(spool);
+}
+
 /* ---- no room ---------------------------------------------------------- */
 
 /* The limit stands for a quota: it cuts a write short and refuses one. */
@@ -1071,6 +1563,45 @@ in_full(const void *arg)
 	C_OK(fileio_available(top) == 65536, "and its room is free again");
 }
 
+/* How an upload of that size ends; the target has old bytes before. */
+static void
+full_in_place(int spool, size_t old, size_t new, int want, const char *what)
+{
+	struct fileio_upload u;
+
+	C_OK(begin_named(&u, "new", ID) == 0 && put_pattern(&u, old) == 0 &&
+	    fileio_upload_store(&u, true) == 0, "set-up");
+	end(&u);
+	C_OK(begin_in_place(&u, spool, "new", NULL) == 0 &&
+	    put_pattern(&u, new) == 0, what);
+	memset(calls, 0, sizeof(calls));
+	C_OK(fileio_upload_store(&u, true) == want, what);
+	C_OK((strchr(calls, 'c') == NULL) == (want != 0), "touched or not");
+	C_OK(in_place_has("new", want == 0 ? new : old), what);
+	end_in_place(&u);
+	unlinkat(top, "new", 0);
+}
+
+/* The spool has room: it is where the mount does not hide it. */
+static void
+in_full_in_place(const void *arg)
+{
+	int spool = top, fd;
+
+	(void)arg;
+	if (!mount_small())
+		_exit(77);
+	top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	full_in_place(spool, 8192, 65536, 0, "it just fits");
+	full_in_place(spool, 8192, 65537, -ENOSPC, "it does not fit");
+	full_in_place(spool, 0, 100000, -ENOSPC, "nothing was there");
+	fd = openat(top, "other", O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	C_OK(fallocate(fd, 0, 0, 32768) == 0, "set-up");
+	full_in_place(spool, 32768, 32768, 0, "no room but the target's");
+	full_in_place(spool, 32768, 100, 0, "it gets shorter");
+	full_in_place(spool, 32768, 32769, -ENOSPC, "a byte too much");
+}
+
 static void
 in_mount(const void *arg)
 {
@@ -1094,10 +1625,12 @@ can_mount(void)
 static void
 test_full(void)
 {
-	if (can_mount())
-		t_in_child(in_mount, NULL, "a full file system");
-	else
+	if (!can_mount()) {
 		t_skip("a full file system (needs root or user namespaces)");
+		return;
+	}
+	t_in_child(in_mount, NULL, "a full file system");
+	t_in_child(in_full_in_place, NULL, "in place");
 }
 
 static void
@@ -1153,10 +1686,32 @@ main(void)
 		{ "free space", test_available },
 		CU_TEST_INFO_NULL
 	};
+	CU_TestInfo unique[] = {
+		{ "the first number that is free", test_unique },
+		{ "all numbers are taken", test_unique_taken },
+		{ "a long name", test_unique_long },
+		{ "the folder is gone", test_unique_folder_gone },
+		CU_TEST_INFO_NULL
+	};
+	CU_TestInfo in_place[] = {
+		{ "from begin to store", test_in_place },
+		{ "sizes, and ways to copy", test_in_place_sizes },
+		{ "abort", test_in_place_abort },
+		{ "no files without a name", test_in_place_named },
+		{ "no beginning", test_in_place_begin_fails },
+		{ "netascii", test_in_place_ascii },
+		{ "tftpd-hpa's classic set-up", test_in_place_classic },
+		{ "errors at the end", test_in_place_errors },
+		CU_TEST_INFO_NULL
+	};
 	CU_SuiteInfo suites[] = {
 		{ "fileio: octet", NULL, NULL, NULL, NULL, octet },
 		{ "fileio: netascii", NULL, NULL, NULL, NULL, netascii },
 		{ "fileio: uploads", set_up, clean_up, NULL, NULL, upload },
+		{ "fileio: unique names", set_up, clean_up, NULL, NULL,
+		    unique },
+		{ "fileio: in place", set_up, clean_up, NULL, NULL,
+		    in_place },
 		CU_SUITE_INFO_NULL
 	};
 

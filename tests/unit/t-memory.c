@@ -172,6 +172,33 @@ test_none(void)
 	memory_unmap(NULL, LEN);
 }
 
+/* A child's child has nothing of CUnit, the child itself has. */
+static int
+hide_and_look(unsigned char *code)
+{
+	memory_hide_library("libcunit.so");
+	(void)read_first(code);
+	return died_of_it(child_does(read_first, code)) ? 0 : 1;
+}
+
+static int
+hide_another(unsigned char *code)
+{
+	memory_hide_library("libcunix.so");
+	return died_of_it(child_does(read_first, code)) ? 1 : 0;
+}
+
+static void
+test_library(void)
+{
+	unsigned char *code = (unsigned char *)(uintptr_t)CU_run_all_tests;
+
+	T_OK(left_with(child_does(hide_and_look, code), 0),
+	    "a library that is hidden is not in a child");
+	T_OK(left_with(child_does(hide_another, code), 0),
+	    "one of another name is");
+}
+
 /* ---- pages that are shared -------------------------------------------- */
 
 static void
@@ -296,6 +323,7 @@ main(void)
 	CU_TestInfo unforked[] = {
 		{ "not in a child", test_unforked },
 		{ "no memory", test_none },
+		{ "a library", test_library },
 		CU_TEST_INFO_NULL
 	};
 	CU_TestInfo shared[] = {

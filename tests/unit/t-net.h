@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "os/netio.h"
 #include "t-work.h"
 
 /* Raise the loopback, with that MTU if it is not 0. */
@@ -62,6 +63,34 @@ t_has_ipv6(void)
 	if (fd != -1)
 		close(fd);
 	return good;
+}
+
+/*
+ * The kernel begins to stamp datagrams a while after the first socket wants
+ * it, and stops when none does: one does from here on.
+ */
+static inline void
+t_hold_stamps(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	struct netio_origin origin = { .waited_us = 0 };
+	struct netio_listener l;
+	uint8_t buf[8];
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), tries;
+
+	if (fd == -1 || bind(fd, (struct sockaddr *)&at, len) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&at, &len) == -1 ||
+	    netio_listener_init(&l, fd) != 0)
+		abort();
+	for (tries = 0; tries < 2000 && origin.waited_us < 1000; tries++) {
+		if (sendto(fd, "x", 1, 0, (struct sockaddr *)&at, len) != 1)
+			abort();
+		usleep(1000);
+		if (netio_receive(&l, buf, sizeof(buf), &origin) != 1)
+			abort();
+	}
 }
 
 #endif

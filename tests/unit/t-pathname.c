@@ -383,6 +383,36 @@ test_hidden_cut(void)
 }
 
 static void
+test_cut(void)
+{
+	static const struct {
+		const char *what, *base;
+		size_t max, want;
+	} rows[] = {
+		{ "nothing", "", 5, 0 },
+		{ "no room", "abc", 0, 0 },
+		{ "it fits", "abc", 5, 3 },
+		{ "it just fits", "abc", 3, 3 },
+		{ "it does not", "abc", 2, 2 },
+		{ "a character that just fits", "a\303\244", 3, 3 },
+		{ "half a character goes", "a\303\244b", 2, 1 },
+		{ "nothing but half a character", "\342\202\254", 2, 0 },
+		{ "the rest of a character alone", "\200\200", 1, 1 },
+		{ "four of those", "\200\200\200\200", 3, 3 },
+	};
+	char *copy;
+	size_t i, size;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		size = strlen(rows[i].base) + 1;
+		copy = t_guard(rows[i].base, size);
+		T_OK(pathname_cut(copy, rows[i].max) == rows[i].want,
+		    rows[i].what);
+		t_unguard(copy, size);
+	}
+}
+
+static void
 test_almost_hidden(void)
 {
 	static const struct {
@@ -441,6 +471,7 @@ main(void)
 		{ "split", test_split },
 		{ "uploads' names", test_hidden },
 		{ "uploads' names, cut", test_hidden_cut },
+		{ "a name that is cut", test_cut },
 		{ "almost uploads' names", test_almost_hidden },
 		CU_TEST_INFO_NULL
 	};

@@ -10,6 +10,7 @@
 #include "os/resolve.h"
 #include "t-work.h"
 
+static const struct resolve_root here = { .fd = AT_FDCWD };
 static char dir[PATH_MAX];
 static bool is_confined;	/* openat2: not so under valgrind */
 
@@ -94,6 +95,8 @@ clean_up(void)
 
 	(void)chmod(t_join(path, dir, "root/locked"), 0700);
 	(void)chmod(t_join(path, dir, "root/box"), 0700);
+	(void)chmod(t_join(path, dir, "root/f/Closed"), 0700);
+	(void)chmod(t_join(path, dir, "root/f/Shut"), 0700);
 	t_tmp_remove(dir);
 	return 0;
 }
@@ -126,7 +129,8 @@ struct row {
 };
 
 static void
-check_rows(const struct row *rows, size_t count)
+check_rows_in(const struct resolve_root *root, const struct row *rows,
+    size_t count)
 {
 	struct stat st, was;
 	size_t i;
@@ -134,10 +138,10 @@ check_rows(const struct row *rows, size_t count)
 
 	for (i = 0; i < count; i++) {
 		memset(&st, 0, sizeof(st));
-		C_OK(resolve_stat(rows[i].path, &st) == rows[i].err,
+		C_OK(resolve_stat(root, rows[i].path, &st) == rows[i].err,
 		    rows[i].what);
 		was = st;
-		fd = resolve_open(rows[i].path, &st);
+		fd = resolve_open(root, rows[i].path, &st);
 		if (rows[i].err != 0) {
 			C_OK(fd == rows[i].err, rows[i].what);
 			continue;
@@ -151,6 +155,19 @@ check_rows(const struct row *rows, size_t count)
 		C_OK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0, rows[i].what);
 		close(fd);
 	}
+}
+
+/* The working directory is the root, or an open directory is. */
+static void
+check_rows(const struct row *rows, size_t count)
+{
+	struct resolve_root root = here;
+
+	enter();
+	check_rows_in(&root, rows, count);
+	root.fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	C_OK(root.fd != -1 && chdir("/") == 0, "set-up");
+	check_rows_in(&root, rows, count);
 }
 
 static void
@@ -178,7 +195,6 @@ in_files(const void *arg)
 	};
 
 	(void)arg;
-	enter();
 	check_rows(rows, COUNT(rows));
 }
 
@@ -214,7 +230,6 @@ in_outside(const void *arg)
 	};
 
 	(void)arg;
-	enter();
 	check_rows(rows, COUNT(rows));
 }
 
@@ -239,8 +254,8 @@ in_magic(const void *arg)
 	if (fd == -1 || chdir("/proc/self/fd") == -1)
 		_exit(0);
 	snprintf(name, sizeof(name), "%d", fd);
-	C_OK(resolve_stat(name, &st) == -ELOOP, "a magic link");
-	C_OK(resolve_stat("../cwd/etc", &st) < 0, "another one");
+	C_OK(resolve_stat(&here, name, &st) == -ELOOP, "a magic link");
+	C_OK(resolve_stat(&here, "../cwd/etc", &st) < 0, "another one");
 }
 
 static void
@@ -262,14 +277,16 @@ in_long(const void *arg)
 	enter();
 	memset(name, 'n', sizeof(name));
 	name[255] = '\0';
-	C_OK(resolve_stat(name, &st) == -ENOENT, "as long as a name may be");
+	C_OK(resolve_stat(&here, name, &st) == -ENOENT,
+	    "as long as a name may be");
 	name[255] = 'n';
 	name[256] = '\0';
-	C_OK(resolve_stat(name, &st) == -ENAMETOOLONG, "a byte longer");
-	C_OK(resolve_open(name, &st) == -ENAMETOOLONG, "to open, too");
+	C_OK(resolve_stat(&here, name, &st) == -ENAMETOOLONG, "a byte longer");
+	C_OK(resolve_open(&here, name, &st) == -ENAMETOOLONG, "to open, too");
 	name[256] = 'n';
 	name[PATH_MAX] = '\0';
-	C_OK(resolve_stat(name, &st) == -ENAMETOOLONG, "longer than a path");
+	C_OK(resolve_stat(&here, name, &st) == -ENAMETOOLONG,
+	    "longer than a path");
 }
 
 static void
@@ -285,8 +302,8 @@ check_kind(const char *path, mode_t kind, const char *what)
 {
 	struct stat st;
 
-	C_OK(resolve_stat(path, &st) == 0 && (st.st_mode & S_IFMT) == kind,
-	    what);
+	C_OK(resolve_stat(&here, path, &st) == 0 &&
+	    (st.st_mode & S_IFMT) == kind, what);
 }
 
 /* Were the FIFO opened to look at it, a writer would find a reader. */
@@ -306,12 +323,13 @@ in_kinds(const void *arg)
 	check_kind("fifo", S_IFIFO, "a FIFO does not block");
 	C_OK(open("fifo", O_WRONLY | O_NONBLOCK | O_CLOEXEC) == -1 &&
 	    errno == ENXIO, "nobody opened it");
-	(void)resolve_stat("fifo", &st);
+	(void)resolve_stat(&here, "fifo", &st);
 	/* the policy refuses it before; if not, we do not hang here */
-	fd = resolve_open("fifo", &st);
+	fd = resolve_open(&here, "fifo", &st);
 	C_OK(fd == -ESTALE, "to open it neither blocks nor succeeds");
-	C_OK(resolve_stat("sock", &st) == 0 &&
-	    resolve_open("sock", &st) == -ENXIO, "a socket cannot be opened");
+	C_OK(resolve_stat(&here, "sock", &st) == 0 &&
+	    resolve_open(&here, "sock", &st) == -ENXIO,
+	    "a socket cannot be opened");
 }
 
 static void
@@ -329,8 +347,8 @@ in_device(const void *arg)
 	(void)arg;
 	enter();
 	check_kind("device", S_IFCHR, "a device");
-	(void)resolve_stat("device", &st);
-	fd = resolve_open("device", &st);
+	(void)resolve_stat(&here, "device", &st);
+	fd = resolve_open(&here, "device", &st);
 	C_OK(fd == -ESTALE, "it neither blocks nor is taken");
 }
 
@@ -361,18 +379,18 @@ in_swapped(const void *arg)
 	t_put(AT_FDCWD, "work/b", "b", 0644);
 	/* held open, so that its inode's number is not given again */
 	held = open("work/a", O_RDONLY | O_CLOEXEC);
-	C_OK(resolve_stat("work/a", &st) == 0, "set-up");
-	C_OK(resolve_stat("work/b", &other) == 0, "set-up");
-	C_OK(resolve_open("work/a", &other) == -ESTALE, "another one's");
+	C_OK(resolve_stat(&here, "work/a", &st) == 0, "set-up");
+	C_OK(resolve_stat(&here, "work/b", &other) == 0, "set-up");
+	C_OK(resolve_open(&here, "work/a", &other) == -ESTALE, "another one's");
 	C_OK(rename("work/b", "work/a") == 0, "set-up");
-	C_OK(resolve_open("work/a", &st) == -ESTALE, "replaced");
+	C_OK(resolve_open(&here, "work/a", &st) == -ESTALE, "replaced");
 	C_OK(unlink("work/a") == 0 && mkfifo("work/a", 0666) == 0, "set-up");
-	C_OK(resolve_open("work/a", &st) == -ESTALE,
+	C_OK(resolve_open(&here, "work/a", &st) == -ESTALE,
 	    "a FIFO in its place does not block");
 	C_OK(unlink("work/a") == 0 && mkdir("work/a", 0755) == 0, "set-up");
-	C_OK(resolve_open("work/a", &st) == -ESTALE, "a folder");
+	C_OK(resolve_open(&here, "work/a", &st) == -ESTALE, "a folder");
 	C_OK(rmdir("work/a") == 0, "set-up");
-	C_OK(resolve_open("work/a", &st) == -ENOENT, "gone");
+	C_OK(resolve_open(&here, "work/a", &st) == -ENOENT, "gone");
 	close(held);
 }
 
@@ -392,9 +410,10 @@ in_grown(const void *arg)
 	(void)arg;
 	enter();
 	t_put(AT_FDCWD, "work/g", "one", 0644);
-	C_OK(resolve_stat("work/g", &st) == 0 && st.st_size == 3, "set-up");
+	C_OK(resolve_stat(&here, "work/g", &st) == 0 && st.st_size == 3,
+	    "set-up");
 	C_OK(truncate("work/g", 5) == 0, "set-up");
-	fd = resolve_open("work/g", &st);
+	fd = resolve_open(&here, "work/g", &st);
 	C_OK(fd >= 0 && st.st_size == 5, "the descriptor's size");
 }
 
@@ -414,12 +433,12 @@ in_permissions(const void *arg)
 	(void)arg;
 	enter();
 	t_drop();
-	C_OK(resolve_stat("mode0", &st) == 0 && (st.st_mode & 0777) == 0,
+	C_OK(resolve_stat(&here, "mode0", &st) == 0 && (st.st_mode & 0777) == 0,
 	    "a mode can be seen");
-	C_OK(resolve_open("mode0", &st) == -EACCES, "but not be read");
-	C_OK(resolve_stat("locked/file", &st) == -EACCES,
+	C_OK(resolve_open(&here, "mode0", &st) == -EACCES, "but not be read");
+	C_OK(resolve_stat(&here, "locked/file", &st) == -EACCES,
 	    "nothing can be seen in a locked folder");
-	C_OK(resolve_open("locked/file", &st) == -EACCES, "or read");
+	C_OK(resolve_open(&here, "locked/file", &st) == -EACCES, "or read");
 }
 
 static void
@@ -464,8 +483,8 @@ in_links(const void *arg)
 	enter();
 	for (i = 0; i < COUNT(rows); i++) {
 		snprintf(path, sizeof(path), "%s", rows[i].path);
-		C_OK(resolve_links(path, sizeof(path)) == rows[i].followed,
-		    rows[i].what);
+		C_OK(resolve_links(&here, path, sizeof(path)) ==
+		    rows[i].followed, rows[i].what);
 		C_OK(rows[i].followed < 0 || strcmp(path, rows[i].want) == 0,
 		    rows[i].what);
 	}
@@ -486,13 +505,13 @@ in_chain(const void *arg)
 		snprintf(to, sizeof(to), "c%u", i);
 	}
 	snprintf(path, sizeof(path), "work/c7");
-	C_OK(resolve_links(path, sizeof(path)) == 7 &&
+	C_OK(resolve_links(&here, path, sizeof(path)) == 7 &&
 	    strcmp(path, "work/../file") == 0, "seven links");
 	snprintf(path, sizeof(path), "work/c8");
-	C_OK(resolve_links(path, sizeof(path)) == 8 &&
+	C_OK(resolve_links(&here, path, sizeof(path)) == 8 &&
 	    strcmp(path, "work/../file") == 0, "eight links");
 	snprintf(path, sizeof(path), "work/c9");
-	C_OK(resolve_links(path, sizeof(path)) == -ELOOP, "nine links");
+	C_OK(resolve_links(&here, path, sizeof(path)) == -ELOOP, "nine links");
 }
 
 static void
@@ -508,7 +527,7 @@ in_links_room(const void *arg)
 	for (size = 7; size <= sizeof(zeros); size++) {
 		path = t_guard(zeros, size);
 		memcpy(path, "work/s", 7);
-		C_OK(resolve_links(path, size) == (size < 16 ?
+		C_OK(resolve_links(&here, path, size) == (size < 16 ?
 		    -ENAMETOOLONG : 1), "it fits, or it is told");
 		C_OK(size < 16 || strcmp(path, "work/0123456789") == 0,
 		    "the whole name");
@@ -537,14 +556,14 @@ in_links_outside(const void *arg)
 
 	(void)arg;
 	enter();
-	C_OK(resolve_links(path, sizeof(path)) == 1 &&
+	C_OK(resolve_links(&here, path, sizeof(path)) == 1 &&
 	    strcmp(path, "../outside") == 0, "its text as it is");
-	C_OK(resolve_stat(path, &st) == -ENOENT, "is still nowhere");
+	C_OK(resolve_stat(&here, path, &st) == -ENOENT, "is still nowhere");
 	snprintf(path, sizeof(path), "climb-dir/key");
-	C_OK(resolve_links(path, sizeof(path)) == 0 &&
-	    resolve_stat(path, &st) == -ENOENT, "a folder outside");
+	C_OK(resolve_links(&here, path, sizeof(path)) == 0 &&
+	    resolve_stat(&here, path, &st) == -ENOENT, "a folder outside");
 	snprintf(path, sizeof(path), "../outside");
-	C_OK(resolve_links(path, sizeof(path)) == 0, "a name with ..");
+	C_OK(resolve_links(&here, path, sizeof(path)) == 0, "a name with ..");
 }
 
 static void
@@ -580,7 +599,7 @@ in_folders(const void *arg)
 	(void)arg;
 	enter();
 	for (i = 0; i < COUNT(rows); i++) {
-		fd = resolve_dir(rows[i].path);
+		fd = resolve_dir(&here, rows[i].path);
 		C_OK(rows[i].err == 0 ? fd >= 0 : fd == rows[i].err,
 		    rows[i].what);
 		if (fd < 0)
@@ -607,13 +626,15 @@ in_folders_outside(const void *arg)
 
 	(void)arg;
 	enter();
-	C_OK(resolve_dir("climb-dir") == -ENOENT, "a link to one outside");
-	fd = resolve_dir("..");
+	C_OK(resolve_dir(&here, "climb-dir") == -ENOENT,
+	    "a link to one outside");
+	fd = resolve_dir(&here, "..");
 	C_OK(fd >= 0 && fstat(fd, &st) == 0 && stat(".", &root) == 0 &&
 	    st.st_ino == root.st_ino, ".. is the root");
-	C_OK(resolve_unlink("climb-dir", "key") == -ENOENT,
+	C_OK(resolve_unlink(&here, "climb-dir", "key") == -ENOENT,
 	    "nothing is removed outside");
-	C_OK(resolve_unlink("..", "outside") == -ENOENT, "by .. neither");
+	C_OK(resolve_unlink(&here, "..", "outside") == -ENOENT,
+	    "by .. neither");
 	C_OK(access("../outside", F_OK) == 0 &&
 	    access("../secret/key", F_OK) == 0, "they are there");
 }
@@ -635,14 +656,14 @@ in_box(const void *arg)
 	(void)arg;
 	enter();
 	t_drop();
-	fd = resolve_dir("box");
+	fd = resolve_dir(&here, "box");
 	C_OK(fd >= 0 && (fcntl(fd, F_GETFL) & O_PATH) != 0,
 	    "only what is needed to create");
 	made = openat(fd, "new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	    0644);
 	C_OK(made != -1, "which works");
-	C_OK(resolve_unlink("box", "new") == 0, "and to remove");
-	C_OK(resolve_dir("locked/sub") == -EACCES, "in a locked folder");
+	C_OK(resolve_unlink(&here, "box", "new") == 0, "and to remove");
+	C_OK(resolve_dir(&here, "locked/sub") == -EACCES, "in a locked folder");
 }
 
 static void
@@ -659,17 +680,20 @@ in_unlink(const void *arg)
 	(void)arg;
 	enter();
 	t_put(AT_FDCWD, "work/u", "u", 0644);
-	C_OK(resolve_unlink("work", "u") == 0, "a file");
+	C_OK(resolve_unlink(&here, "work", "u") == 0, "a file");
 	C_OK(access("work/u", F_OK) == -1, "is gone");
-	C_OK(resolve_unlink("work", "u") == -ENOENT, "missing");
-	C_OK(resolve_unlink("missing", "u") == -ENOENT, "no such folder");
-	C_OK(resolve_unlink("file", "u") == -ENOTDIR, "a file as a folder");
-	C_OK(resolve_unlink(".", "dir") == -EISDIR, "a folder stays");
+	C_OK(resolve_unlink(&here, "work", "u") == -ENOENT, "missing");
+	C_OK(resolve_unlink(&here, "missing", "u") == -ENOENT,
+	    "no such folder");
+	C_OK(resolve_unlink(&here, "file", "u") == -ENOTDIR,
+	    "a file as a folder");
+	C_OK(resolve_unlink(&here, ".", "dir") == -EISDIR, "a folder stays");
 	C_OK(symlink("../file", "work/l") == 0, "set-up");
-	C_OK(resolve_unlink("work", "l") == 0 && access("file", F_OK) == 0,
-	    "a link, not what it leads to");
+	C_OK(resolve_unlink(&here, "work", "l") == 0 &&
+	    access("file", F_OK) == 0, "a link, not what it leads to");
 	t_put(AT_FDCWD, "dir/u", "u", 0644);
-	C_OK(resolve_unlink("dirlink", "u") == 0, "a folder by its link");
+	C_OK(resolve_unlink(&here, "dirlink", "u") == 0,
+	    "a folder by its link");
 }
 
 static void
@@ -686,9 +710,10 @@ in_unlink_refused(const void *arg)
 	(void)arg;
 	enter();
 	t_drop();
-	C_OK(resolve_unlink("locked", "file") == -EACCES, "a locked folder");
+	C_OK(resolve_unlink(&here, "locked", "file") == -EACCES,
+	    "a locked folder");
 	if (is_root)
-		C_OK(resolve_unlink("dir", "deep") == -EACCES,
+		C_OK(resolve_unlink(&here, "dir", "deep") == -EACCES,
 		    "a folder that is root's");
 }
 
@@ -696,6 +721,414 @@ static void
 test_unlink_refused(void)
 {
 	t_in_child(in_unlink_refused, NULL, "as an ordinary user");
+}
+
+/* ---- writing in place ------------------------------------------------- */
+
+static int
+open_write(const char *path)
+{
+	struct stat st = { .st_mode = S_IFREG };
+
+	(void)resolve_stat(&here, path, &st);
+	return resolve_open_write(&here, path, &st);
+}
+
+static void
+in_open_write(const void *arg)
+{
+	int fd;
+
+	(void)arg;
+	enter();
+	t_put(AT_FDCWD, "work/w", "before", 0666);
+	t_drop();
+	fd = open_write("work/w");
+	C_OK(fd >= 0 && t_has(AT_FDCWD, "work/w", "before", 6),
+	    "to open it changes nothing");
+	C_OK((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY &&
+	    (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0, "to write, for us only");
+	C_OK(pwrite(fd, "A", 1, 0) == 1 &&
+	    t_has(AT_FDCWD, "work/w", "Aefore", 6), "not to append");
+	C_OK(open_write("work/missing") == -ENOENT &&
+	    access("work/missing", F_OK) == -1, "nothing is made");
+	C_OK(open_write("mode0") == -EACCES, "a file of mode 0");
+	C_OK(open_write("locked/file") == -EACCES, "in a locked folder");
+	C_OK(open_write("dir") == -ESTALE, "a folder");
+	C_OK(open_write("fifo") == -ESTALE, "a FIFO");
+	C_OK(open_write("sock") == -ESTALE, "a socket");
+	C_OK(open_write("loop") == -ELOOP, "a ring");
+}
+
+/* What stands there changes between the look and the open. */
+static void
+in_open_write_swapped(const void *arg)
+{
+	struct stat st, other;
+	int held;
+
+	(void)arg;
+	enter();
+	t_put(AT_FDCWD, "work/w", "w", 0666);
+	t_put(AT_FDCWD, "work/v", "v", 0666);
+	held = open("work/w", O_RDONLY | O_CLOEXEC);
+	C_OK(resolve_stat(&here, "work/w", &st) == 0 &&
+	    resolve_stat(&here, "work/v", &other) == 0, "set-up");
+	C_OK(resolve_open_write(&here, "work/w", &other) == -ESTALE,
+	    "another file");
+	C_OK(unlink("work/w") == 0 && mkfifo("work/w", 0666) == 0, "set-up");
+	C_OK(resolve_open_write(&here, "work/w", &st) == -ESTALE,
+	    "a FIFO that nobody reads does not block");
+	C_OK(open("work/w", O_RDONLY | O_NONBLOCK | O_CLOEXEC) != -1,
+	    "set-up");
+	C_OK(resolve_open_write(&here, "work/w", &st) == -ESTALE,
+	    "nor is one taken that somebody reads");
+	C_OK(unlink("work/w") == 0 && mkdir("work/w", 0755) == 0, "set-up");
+	C_OK(resolve_open_write(&here, "work/w", &st) == -ESTALE, "a folder");
+	C_OK(rmdir("work/w") == 0, "set-up");
+	C_OK(resolve_open_write(&here, "work/w", &st) == -ENOENT, "gone");
+	close(held);
+}
+
+static void
+test_open_write(void)
+{
+	t_in_child(in_open_write, NULL, "what may be written");
+	t_in_child(in_open_write_swapped, NULL, "another one by now");
+}
+
+/* ---- no links at all -------------------------------------------------- */
+
+static void
+in_no_links(const void *arg)
+{
+	const struct resolve_root strict = { .fd = AT_FDCWD,
+		.no_symlinks = true };
+	char path[64] = "link", missing[64] = "missing";
+	struct stat st;
+
+	(void)arg;
+	enter();
+	C_OK(resolve_stat(&strict, "dir/deep", &st) == 0, "a file");
+	C_OK(resolve_stat(&strict, "link", &st) == -ELOOP, "a link");
+	C_OK(resolve_stat(&strict, "dirlink/deep", &st) == -ELOOP,
+	    "a link on the way");
+	C_OK(resolve_stat(&here, "link", &st) == 0 &&
+	    resolve_open(&strict, "link", &st) == -ELOOP, "to open");
+	C_OK(resolve_open_write(&strict, "link", &st) == -ELOOP, "to write");
+	C_OK(resolve_may_write(&strict, "link") == -ELOOP, "to replace");
+	C_OK(resolve_links(&strict, path, sizeof(path)) == -ELOOP &&
+	    strcmp(path, "link") == 0, "where an upload would go");
+	C_OK(resolve_links(&strict, missing, sizeof(missing)) == 0,
+	    "an upload of a new name");
+	C_OK(resolve_dir(&strict, "dirlink") == -ELOOP, "a folder");
+	C_OK(resolve_unlink(&strict, "dirlink", "deep") == -ELOOP &&
+	    access("dir/deep", F_OK) == 0, "to remove");
+}
+
+static void
+test_no_links(void)
+{
+	if (is_confined)
+		t_in_child(in_no_links, NULL, "no links");
+	else
+		t_skip("a root without links (no openat2 here)");
+}
+
+/* ---- names in another case -------------------------------------------- */
+
+#define UPLOAD	"f/.new.0123456789abcdef"
+
+static void
+make_cases(void)
+{
+	static const char *const names[] = { "f/Boot", "f/BOOT", "f/boot.cfg",
+		"f/Dir/FILE", "f/Dir/file", UPLOAD, "f/\303\204.txt" };
+	size_t i;
+
+	C_OK(mkdir("f", 0755) == 0 && mkdir("f/Dir", 0755) == 0 &&
+	    mkdir("f/Closed", 0311) == 0 && mkdir("f/Shut", 0) == 0 &&
+	    symlink("Dir", "f/Link") == 0 && symlink("no", "f/Lost") == 0 &&
+	    symlink("../../secret", "f/Out") == 0, "set-up");
+	for (i = 0; i < COUNT(names); i++)
+		t_put(AT_FDCWD, names[i], "", 0644);
+	t_put(AT_FDCWD, "f/Closed/x", "", 0644);
+}
+
+static void
+in_fold(const void *arg)
+{
+	static const struct {
+		const char *what, *path, *want;
+		int err;
+	} rows[] = {
+		{ "as it stands", "f/boot.cfg", "f/boot.cfg", 0 },
+		{ "in capitals", "F/BOOT.CFG", "f/boot.cfg", 0 },
+		{ "the exact spelling comes first", "f/Boot", "f/Boot", 0 },
+		{ "else the smallest in byte order", "f/bOOT", "f/BOOT", 0 },
+		{ "a folder", "f/DIR", "f/Dir", 0 },
+		{ "a file further down", "F/dIR/FiLe", "f/Dir/FILE", 0 },
+		{ "exact further down", "F/dIR/file", "f/Dir/file", 0 },
+		{ "nothing like it", "f/boot.cf", NULL, -ENOENT },
+		{ "longer than what there is", "f/boot.cfgs", NULL, -ENOENT },
+		{ "no such folder", "g/boot", NULL, -ENOENT },
+		{ "a file as a folder", "f/BOOT.CFG/x", NULL, -ENOTDIR },
+		{ "through a link, which is kept", "f/LINK/FIle",
+		    "f/Link/FILE", 0 },
+		{ "a link to nothing", "f/LOST", "f/Lost", 0 },
+		{ "below a link to nothing", "f/LOST/x", NULL, -ENOENT },
+		{ "an unfinished upload, exactly", UPLOAD, NULL, -ENOENT },
+		{ "an unfinished upload, in capitals",
+		    "f/.NEW.0123456789ABCDEF", NULL, -ENOENT },
+		{ "ASCII only", "f/\303\244.TXT", NULL, -ENOENT },
+		{ "the rest beside it", "f/\303\204.TXT",
+		    "f/\303\204.txt", 0 },
+		{ "the root", ".", ".", 0 },
+		{ "exact in a folder that cannot be read", "F/CLOSED/x",
+		    "f/Closed/x", 0 },
+		{ "not exact there", "F/CLOSED/X", NULL, -EACCES },
+		{ "in a folder that is shut", "f/Shut/x", NULL, -EACCES },
+	};
+	char zeros[PATHNAME_MAX + 1] = "", *out;
+	size_t i;
+
+	(void)arg;
+	enter();
+	make_cases();
+	t_drop();
+	out = t_guard(zeros, sizeof(zeros));
+	for (i = 0; i < COUNT(rows); i++) {
+		C_OK(resolve_fold(&here, rows[i].path, out) == rows[i].err,
+		    rows[i].what);
+		C_OK(rows[i].err != 0 || strcmp(out, rows[i].want) == 0,
+		    rows[i].what);
+	}
+}
+
+static void
+in_fold_outside(const void *arg)
+{
+	struct resolve_root root = here;
+	char out[PATHNAME_MAX + 1];
+
+	(void)arg;
+	enter();
+	root.fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	C_OK(chdir("/") == 0, "set-up");
+	C_OK(resolve_fold(&root, "CLIMB-DIR/KEY", out) == -ENOENT,
+	    "a link to a folder outside");
+	C_OK(resolve_fold(&root, "F/OUT/KEY", out) == -ENOENT,
+	    "one further down");
+	C_OK(resolve_fold(&root, "DIRLINK/DEEP", out) == 0 &&
+	    strcmp(out, "dirlink/deep") == 0, "a link inside");
+	root.no_symlinks = true;
+	C_OK(resolve_fold(&root, "DIRLINK/DEEP", out) == -ELOOP,
+	    "where links are not followed");
+	C_OK(resolve_fold(&root, "DIR/DEEP", out) == 0 &&
+	    strcmp(out, "dir/deep") == 0, "a name without links");
+}
+
+/* More entries than one call reads, with the match among the last. */
+static void
+in_fold_many(const void *arg)
+{
+	char name[300], out[PATHNAME_MAX + 1];
+	unsigned i;
+	int fd;
+
+	(void)arg;
+	enter();
+	C_OK(mkdir("work/many", 0755) == 0, "set-up");
+	for (i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "work/many/%0200u", i);
+		fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		C_OK(fd != -1, "set-up");
+		close(fd);
+	}
+	t_put(AT_FDCWD, "work/many/zz", "", 0644);
+	t_put(AT_FDCWD, "work/many/zZ", "", 0644);
+	fd = open("/", O_RDONLY | O_CLOEXEC);
+	close(fd);
+	C_OK(resolve_fold(&here, "work/many/ZZ", out) == 0 &&
+	    strcmp(out, "work/many/zZ") == 0, "the smallest of all");
+	C_OK(resolve_fold(&here, "work/MANY/zz", out) == 0 &&
+	    strcmp(out, "work/many/zz") == 0, "the exact one of all");
+	C_OK(open("/", O_RDONLY | O_CLOEXEC) == fd, "nothing stays open");
+}
+
+static void
+in_fold_long(const void *arg)
+{
+	char path[PATHNAME_MAX + 2], out[PATHNAME_MAX + 1];
+
+	(void)arg;
+	enter();
+	memset(path, 'n', sizeof(path));
+	path[PATHNAME_MAX + 1] = '\0';
+	C_OK(resolve_fold(&here, path, out) == -ENAMETOOLONG, "too long");
+	path[PATHNAME_MAX] = '\0';
+	C_OK(resolve_fold(&here, path, out) == -ENAMETOOLONG,
+	    "a component that is too long");
+	path[255] = '\0';
+	C_OK(resolve_fold(&here, path, out) == -ENOENT,
+	    "a component as long as it may be");
+	t_put(AT_FDCWD, path, "", 0644);
+	path[254] = 'N';
+	C_OK(resolve_fold(&here, path, out) == 0 && strlen(out) == 255 &&
+	    out[254] == 'n', "which is there in another case");
+}
+
+static void
+test_fold(void)
+{
+	t_in_child(in_fold, NULL, "names");
+	if (is_confined)
+		t_in_child(in_fold_outside, NULL, "names outside");
+	else
+		t_skip("names outside in another case (no openat2 here)");
+	t_in_child(in_fold_many, NULL, "a large folder");
+	t_in_child(in_fold_long, NULL, "long names");
+}
+
+/* ---- the way to a name ------------------------------------------------ */
+
+/* The steps as a line: "path", "path>link" or "path!error" each. */
+struct trail {
+	char line[8192];
+	size_t steps;
+};
+
+static const char *
+error_name(int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return "!ENOENT";
+	case -ENOTDIR:
+		return "!ENOTDIR";
+	case -EACCES:
+		return "!EACCES";
+	case -ELOOP:
+		return "!ELOOP";
+	default:
+		return err == 0 ? "" : "!other";
+	}
+}
+
+static void
+note_step(void *arg, const struct resolve_step *step)
+{
+	struct trail *t = arg;
+	size_t len = strlen(t->line);
+
+	t->steps++;
+	snprintf(t->line + len, sizeof(t->line) - len, "%s%s%s%s%s",
+	    len == 0 ? "" : " ", step->path, step->link == NULL ? "" : ">",
+	    step->link == NULL ? "" : step->link, error_name(step->err));
+	C_OK((step->link != NULL) == S_ISLNK(step->st.st_mode),
+	    "a link is one by its mode");
+	C_OK(step->err != 0 || step->st.st_ino != 0, "it was looked at");
+}
+
+struct walk_row {
+	const char *what, *path, *want;
+	int err;
+};
+
+static void
+check_walks(const struct resolve_root *root, const struct walk_row *rows,
+    size_t count)
+{
+	struct trail t;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		memset(&t, 0, sizeof(t));
+		C_OK(resolve_walk(root, rows[i].path, note_step, &t) ==
+		    rows[i].err, rows[i].what);
+		C_OK(strcmp(t.line, rows[i].want) == 0, rows[i].what);
+	}
+}
+
+static void
+in_walk(const void *arg)
+{
+	static const struct walk_row rows[] = {
+		{ "the root", ".", ".", 0 },
+		{ "a file", "file", ". file", 0 },
+		{ "further down", "dir/deep", ". dir dir/deep", 0 },
+		{ "missing", "dir/no", ". dir dir/no!ENOENT", -ENOENT },
+		{ "missing on the way", "no/file", ". no!ENOENT", -ENOENT },
+		{ "a file as a folder", "file/x", ". file file/x!ENOTDIR",
+		    -ENOTDIR },
+		{ "a link", "link", ". link>file file", 0 },
+		{ "a link to a link", "twice", ". twice>link link>file file",
+		    0 },
+		{ "a link upwards", "dir/up", ". dir dir/up>../file file",
+		    0 },
+		{ "a link to a folder", "dirlink/deep",
+		    ". dirlink>dir dir dir/deep", 0 },
+		{ "an absolute link begins at the root", "motd",
+		    ". motd>/etc/motd etc etc/motd", 0 },
+		{ "a link that climbs ends at the root", "climb",
+		    ". climb>../outside outside!ENOENT", -ENOENT },
+		{ "a folder outside", "climb-dir/key",
+		    ". climb-dir>../secret secret!ENOENT", -ENOENT },
+		{ "a link to nothing", "dangling",
+		    ". dangling>not-there not-there!ENOENT", -ENOENT },
+		{ "a FIFO is only looked at", "fifo", ". fifo", 0 },
+		{ "a file of mode 0 can be seen", "mode0", ". mode0", 0 },
+		{ "a locked folder", "locked/file",
+		    ". locked locked/file!EACCES", -EACCES },
+	};
+	static const struct walk_row strict_rows[] = {
+		{ "no link", "dir/deep", ". dir dir/deep", 0 },
+		{ "a link", "link", ". link>file!ELOOP", -ELOOP },
+		{ "a link on the way", "dirlink/deep",
+		    ". dirlink>dir!ELOOP", -ELOOP },
+	};
+	struct resolve_root root = here;
+
+	(void)arg;
+	enter();
+	root.fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	t_drop();
+	check_walks(&here, rows, COUNT(rows));
+	C_OK(chdir("/") == 0, "set-up");
+	check_walks(&root, rows, COUNT(rows));
+	root.no_symlinks = true;
+	check_walks(&root, strict_rows, COUNT(strict_rows));
+}
+
+static void
+in_walk_limits(const void *arg)
+{
+	struct trail t = { .steps = 0 };
+	char text[2000];
+	struct stat st;
+
+	(void)arg;
+	enter();
+	C_OK(resolve_walk(&here, "loop", note_step, &t) == -ELOOP &&
+	    t.steps == 42, "a ring ends after 40 links");
+	memset(&t, 0, sizeof(t));
+	memset(text, '/', sizeof(text));
+	memcpy(text, "work/x", 6);
+	memcpy(text + sizeof(text) - 4, "/..", 4);
+	C_OK(symlink(text, "work/a") == 0 && mkdir("work/x", 0755) == 0,
+	    "set-up");
+	C_OK(resolve_walk(&here, "work/a/y", note_step, &t) == -ENOENT &&
+	    resolve_stat(&here, "work/a/y", &st) == -ENOENT, "many slashes");
+	memset(text, 'n', sizeof(text) - 1);
+	C_OK(resolve_walk(&here, text, note_step, &t) == -ENAMETOOLONG,
+	    "a component that is too long");
+}
+
+static void
+test_walk(void)
+{
+	t_in_child(in_walk, NULL, "steps");
+	t_in_child(in_walk_limits, NULL, "limits");
 }
 
 int
@@ -723,17 +1156,26 @@ main(void)
 		{ "removing what is not ours", test_unlink_refused },
 		CU_TEST_INFO_NULL
 	};
+	CU_TestInfo name_tests[] = {
+		{ "writing in place", test_open_write },
+		{ "no links at all", test_no_links },
+		{ "names in another case", test_fold },
+		{ "the way to a name", test_walk },
+		CU_TEST_INFO_NULL
+	};
 	CU_SuiteInfo suites[] = {
 		{ "resolve: files", set_up, clean_up, NULL, NULL, tests },
 		{ "resolve: folders", set_up, clean_up, NULL, NULL,
 		    folder_tests },
+		{ "resolve: names", set_up, clean_up, NULL, NULL,
+		    name_tests },
 		CU_SUITE_INFO_NULL
 	};
 	struct stat st;
 
 	is_confined = syscall(SYS_openat2, -1, "", NULL, (size_t)0) == -1 &&
 	    errno != ENOSYS;
-	if (resolve_stat(".", &st) == -ENOSYS) {
+	if (resolve_stat(&here, ".", &st) == -ENOSYS) {
 		puts("not tried: resolve (no openat2 here)");
 		return 77;
 	}

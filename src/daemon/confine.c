@@ -1,0 +1,196 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "daemon/confine.h"
+#include "os/landlock.h"
+
+static int
+failed(const char *what, int err, char *why, size_t size)
+{
+	snprintf(why, size, "%s: %s", what, strerror(-err));
+	return err;
+}
+
+static int
+open_dir(const char *path)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd == -1 ? -errno : fd;
+}
+
+/* ---- what is served --------------------------------------------------- */
+
+/* Could an upload of anybody go into a directory? */
+static bool
+takes_uploads(const struct conf_values *v)
+{
+	return v->max_upload != 0 &&
+	    (v->may_create || v->may_overwrite || v->may_write_o_w);
+}
+
+static bool
+is_upload_root(const struct conf *c, const struct conf_values *v,
+    unsigned index)
+{
+	unsigned i;
+
+	if (!takes_uploads(v))
+		return false;
+	if (!c->is_absolute)
+		return v->upload_root == index;
+	/* the name says which */
+	for (i = 0; i < v->root_count; i++)
+		if (v->roots[i] == index)
+			return true;
+	return false;
+}
+
+static bool
+is_written(const struct conf *c, unsigned index)
+{
+	bool yes = is_upload_root(c, &c->values, index);
+	unsigned i;
+
+	for (i = 0; i < c->section_count && !yes; i++)
+		yes = is_upload_root(c, &c->sections[i].values, index);
+	return yes;
+}
+
+/* A file that stands there may be written, and its directory perhaps not. */
+static bool
+replaces(const struct conf_values *v)
+{
+	return v->max_upload != 0 && (v->may_overwrite || v->may_write_o_w);
+}
+
+static bool
+wants_spool(const struct conf *c)
+{
+	bool yes = replaces(&c->values);
+	unsigned i;
+
+	for (i = 0; i < c->section_count && !yes; i++)
+		yes = replaces(&c->sections[i].values);
+	return yes;
+}
+
+/* Without one, files that stand in closed directories are not written. */
+static void
+open_spool(struct service *s)
+{
+	char path[SERVICE_SPOOL_MAX];
+
+	s->spool_fd = -1;
+	/* without Landlock a way out of the chroot */
+	if (!wants_spool(s->conf) || s->state_dir[0] == '\0' ||
+	    (s->walls.change_root && landlock_version() == 0))
+		return;
+	service_spool_path(s, path);
+	s->spool_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+}
+
+/* The only one is the working directory, once we are in it. */
+static int
+open_roots(struct service *s, char *why, size_t size)
+{
+	const struct conf *c = s->conf;
+	unsigned i;
+
+	for (i = 0; i < c->dir_count; i++) {
+		s->root_fds[i] = c->dir_count == 1 ? AT_FDCWD :
+		    open_dir(c->dirs[i]);
+		if (s->root_fds[i] < 0 && s->root_fds[i] != AT_FDCWD)
+			return failed(c->dirs[i], s->root_fds[i], why, size);
+	}
+	return 0;
+}
+
+/* ---- walls ------------------------------------------------------------ */
+
+#ifndef INSTRUMENTED
+static int
+bound_files(struct service *s)
+{
+	struct landlock_place places[CONF_DIRS_MAX + 1];
+	const struct conf *c = s->conf;
+	int here = open_dir("."), err;
+	unsigned i;
+
+	if (here < 0)
+		return here;
+	for (i = 0; i < c->dir_count; i++) {
+		places[i].fd = s->root_fds[i] == AT_FDCWD ? here :
+		    s->root_fds[i];
+		places[i].may_write = is_written(c, i);
+	}
+	if (s->spool_fd != -1) {
+		places[i].fd = s->spool_fd;
+		places[i++].may_write = true;
+	}
+	err = landlock_confine(places, i);
+	close(here);
+	return err;
+}
+#endif
+
+static int
+enter_landlock(struct service *s, char *text, size_t text_size, char *why,
+    size_t size)
+{
+#ifdef INSTRUMENTED
+	/* sanitizers and gcov open files when they end */
+	(void)s;
+	(void)why;
+	(void)size;
+	snprintf(text, text_size, "no Landlock (instrumented)");
+	return 0;
+#else
+	int version = landlock_version(), err;
+
+	err = version == 0 ? -EOPNOTSUPP : bound_files(s);
+	if (err == 0) {
+		snprintf(text, text_size, "Landlock %d", version);
+		return 0;
+	}
+	snprintf(text, text_size, "no Landlock (%s)", strerror(-err));
+	if (s->conf->sandbox == CONF_SANDBOX_PREFER)
+		return 0;
+	return failed("Landlock (sandbox = prefer does without)", err, why,
+	    size);
+#endif
+}
+
+int
+confine_enter(struct service *s, char *why, size_t size)
+{
+	char missing[96] = "", landlock[64] = "";
+	int err;
+
+	open_spool(s);
+	err = open_roots(s, why, size);
+	if (err == 0)
+		err = sandbox_enter(&s->walls, missing, sizeof(missing), why,
+		    size);
+	if (err == 0)
+		err = enter_landlock(s, landlock, sizeof(landlock), why,
+		    size);
+	if (err != 0)
+		return err;
+	snprintf(s->walls_text, sizeof(s->walls_text),
+	    "%s, user %s, %s, no_new_privs, %s%s%s",
+#ifdef INSTRUMENTED
+	    "no chroot (instrumented)",
+#else
+	    s->walls.change_root ? "chroot" : "no chroot (not root)",
+#endif
+	    s->user_text, s->walls.keep_bind ? "only CAP_NET_BIND_SERVICE" :
+	    "no capabilities", landlock, missing[0] == '\0' ? "" :
+	    "; missing: ", missing);
+	return 0;
+}
