@@ -23,6 +23,7 @@ struct request {
 	uint64_t received_us;	/* monotonic */
 	uint64_t name_hash;	/* operation and name */
 	uint64_t whole_hash;	/* mode and options too */
+	bool waits_for_own;	/* in the queue: for the client's own end */
 	size_t len;
 	uint8_t buf[REQUEST_MAX];
 };
@@ -54,6 +55,7 @@ struct children {
 	uint64_t *past_hashes;	/* ... and its whole_hash */
 	unsigned past_next;
 	uint64_t id_seed, id_count;
+	uint64_t ends;		/* transfers that have ended */
 	uint64_t log_lost;	/* records since the log stopped working */
 	uint64_t fork_failed_us;	/* when that was last said; 0: never */
 	uint64_t sweep_at_us;	/* monotonic; UINT64_MAX: no need */

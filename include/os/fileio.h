@@ -139,6 +139,12 @@ int fileio_upload_store(struct fileio_upload *u, bool replace);
  */
 int fileio_upload_store_unique(struct fileio_upload *u, const char *stamp);
 
+/*
+ * A stored upload keeps no file open: if it is removed meanwhile, it shall
+ * not take room until the last ACK is sure.
+ */
+void fileio_upload_close(struct fileio_upload *u);
+
 /* Remove the hidden file, if it still is there; a target is not touched. */
 void fileio_upload_abort(struct fileio_upload *u);
 

@@ -82,9 +82,10 @@ int oneport_pair(int fds[static 2]);
  * oneport_hand_back - give a datagram to the dispatcher, without waiting.
  *
  * listener   which one T belongs to, as the dispatcher counts them
- * When there is no room it is lost, like one on the wire.
+ * When there is no room it is lost, like one on the wire.  Returns false when
+ * there is no dispatcher any more.
  */
-void oneport_hand_back(int fd, unsigned listener,
+bool oneport_hand_back(int fd, unsigned listener,
     const struct netio_origin *origin, const uint8_t *buf, size_t len);
 
 /*

@@ -187,12 +187,30 @@ note_hidden(struct admission *a, const char *dir, const char *base)
 	    hidden);
 }
 
+/*
+ * In a directory with the sticky bit (1777) a file can be made, but not be
+ * renamed over one that is somebody else's.
+ */
+static bool
+is_replacing_barred(const struct admission *a, int dirfd)
+{
+	struct stat st;
+
+	return a->may_replace && fstat(dirfd, &st) == 0 &&
+	    (st.st_mode & S_ISVTX) != 0 && st.st_uid != geteuid() &&
+	    a->naming.st.st_uid != geteuid();
+}
+
 static int
 begin_upload(struct admission *a, const char *dir, const char *base,
     int dirfd, uint8_t *scratch)
 {
 	int err;
 
+	if (is_replacing_barred(a, dirfd)) {
+		close(dirfd);
+		return begin_in_place(a, scratch);
+	}
 	note_hidden(a, dir, base);
 	err = fileio_upload_begin(&a->upload, dirfd, base, a->order->id, 0666,
 	    scratch);
@@ -211,9 +229,10 @@ begin_upload(struct admission *a, const char *dir, const char *base,
 
 /* --explain makes no file: would one be made? */
 static bool
-could_create(struct admission *a, const char *dir)
+could_create(struct admission *a, const char *dir, bool is_barred)
 {
-	int err = resolve_may_write(&a->naming.root, dir);
+	int err = is_barred ? -EACCES :
+	    resolve_may_write(&a->naming.root, dir);
 
 	if (err == -EACCES && a->may_replace &&
 	    a->order->service->spool_fd != -1) {
@@ -232,6 +251,7 @@ open_for_writing(struct admission *a)
 	char dir[PATHNAME_MAX + 1];
 	const char *base = pathname_split(n->path, dir);
 	uint8_t *scratch = NULL;
+	bool is_barred;
 	int dirfd, err;
 
 	/* a link may say so; what a client sends is clean */
@@ -245,9 +265,10 @@ open_for_writing(struct admission *a)
 	if (!access_size(&a->verdict, &a->rules,
 	    a->granted.has_tsize ? a->granted.tsize : 0,
 	    fileio_available(dirfd)) || a->trail != NULL) {
+		is_barred = is_replacing_barred(a, dirfd);
 		close(dirfd);
 		return a->trail != NULL && a->verdict.outcome ==
-		    OUTCOME_NONE && could_create(a, dir);
+		    OUTCOME_NONE && could_create(a, dir, is_barred);
 	}
 	if (a->req.mode == PACKET_MODE_NETASCII) {
 		scratch = malloc((size_t)a->granted.blksize + 1);
@@ -358,7 +379,7 @@ admission_init(struct admission *a, const struct transfer_order *order,
 	a->slot = slot;
 	a->trail = trail;
 	a->sock = a->file = -1;
-	a->upload.fd = a->upload.dirfd = -1;
+	a->upload.fd = a->upload.dirfd = a->upload.target = -1;
 }
 
 bool

@@ -25,6 +25,7 @@ open_dir(const char *path)
 
 /* ---- what is served --------------------------------------------------- */
 
+#ifndef INSTRUMENTED
 /* Could an upload of anybody go into a directory? */
 static bool
 takes_uploads(const struct conf_values *v)
@@ -60,6 +61,8 @@ is_written(const struct conf *c, unsigned index)
 		yes = is_upload_root(c, &c->sections[i].values, index);
 	return yes;
 }
+
+#endif
 
 /* A file that stands there may be written, and its directory perhaps not. */
 static bool
@@ -124,7 +127,8 @@ bound_files(struct service *s)
 
 	if (here < 0)
 		return here;
-	for (i = 0; i < c->dir_count; i++) {
+	/* without a configuration there is nothing to be reached */
+	for (i = 0; i < c->dir_count && !c->is_broken; i++) {
 		places[i].fd = s->root_fds[i] == AT_FDCWD ? here :
 		    s->root_fds[i];
 		places[i].may_write = is_written(c, i);

@@ -34,6 +34,8 @@ struct dispatcher {
 	int control;		/* -1: the keeper is gone */
 	struct children children;
 	struct queue waiting;		/* for room */
+	unsigned waiting_for_own;	/* of these, for their client's ends */
+	uint64_t ends_seen;		/* of transfers, when they were tried */
 	struct request intake;		/* the datagram being looked at */
 	/* single-port: what transfers' sockets got and others meant */
 	struct queue returned;
@@ -116,39 +118,76 @@ make_room(struct dispatcher *d, const struct request *r,
 }
 
 static void
-enqueue(struct dispatcher *d, const struct request *r,
-    enum children_start verdict)
+set_waits_for_own(struct dispatcher *d, struct request *r, bool yes)
 {
-	if (!queue_put(&d->waiting, r))
+	d->waiting_for_own += (unsigned)yes - (unsigned)r->waits_for_own;
+	r->waits_for_own = yes;
+}
+
+static void
+leave_queue(struct dispatcher *d, unsigned index)
+{
+	set_waits_for_own(d, queue_at(&d->waiting, index), false);
+	queue_remove(&d->waiting, index);
+}
+
+/* Clients in their own way leave half of the places to others. */
+static void
+enqueue(struct dispatcher *d, struct request *r, enum children_start verdict)
+{
+	bool is_own = is_own_fault(verdict);
+
+	r->waits_for_own = is_own;
+	if ((is_own && d->waiting_for_own >= QUEUE_MAX / 2) ||
+	    !queue_put(&d->waiting, r)) {
 		children_refuse(&d->children, r, verdict);
-	else
-		make_room(d, r, verdict, r->received_us);
+		return;
+	}
+	d->waiting_for_own += is_own;
+	make_room(d, r, verdict, r->received_us);
+}
+
+/* Does it leave the queue?  If not, verdict says what it waits for. */
+static bool
+serve_or_refuse(struct dispatcher *d, struct request *r, uint64_t now_us,
+    enum children_start *verdict)
+{
+	*verdict = children_start(&d->children, r);
+	if (*verdict == CHILDREN_STARTED)
+		return true;
+	if (now_us - r->received_us >= WAIT_FOR_ROOM) {
+		children_refuse(&d->children, r, *verdict);
+		return true;
+	}
+	set_waits_for_own(d, r, is_own_fault(*verdict));
+	make_room(d, r, *verdict, now_us);
+	return false;
 }
 
 /*
  * Start what waits, in order; whoever waited too long is told so.  A client
- * that waits for its own transfers does not keep others waiting.
+ * that waits for its own transfers does not keep others waiting, and is only
+ * looked at again when one has ended.
  */
 static void
 serve_waiting(struct dispatcher *d)
 {
 	uint64_t now_us = clock_mono_us();
+	bool is_full = false, has_end = d->ends_seen != d->children.ends;
 	enum children_start verdict;
 	struct request *r;
 	unsigned i = 0;
 
+	d->ends_seen = d->children.ends;
 	while (i < d->waiting.count) {
 		r = queue_at(&d->waiting, i);
-		verdict = children_start(&d->children, r);
-		if (verdict == CHILDREN_STARTED) {
-			queue_remove(&d->waiting, i);
-		} else if (now_us - r->received_us >= WAIT_FOR_ROOM) {
-			children_refuse(&d->children, r, verdict);
-			queue_remove(&d->waiting, i);
+		if (now_us - r->received_us < WAIT_FOR_ROOM &&
+		    (r->waits_for_own ? !has_end : is_full)) {
+			i++;
+		} else if (serve_or_refuse(d, r, now_us, &verdict)) {
+			leave_queue(d, i);
 		} else {
-			make_room(d, r, verdict, now_us);
-			if (!is_own_fault(verdict))
-				return;
+			is_full = is_full || !is_own_fault(verdict);
 			i++;
 		}
 	}
@@ -179,19 +218,20 @@ may_answer(const struct dispatcher *d, const struct request *r)
 	    !is_refused_port(c, netio_port(&r->origin.peer));
 }
 
+/* Nobody passes those who wait for room; who waits for himself is passed. */
 static void
-start_or_queue(struct dispatcher *d, const struct request *r)
+start_or_queue(struct dispatcher *d, struct request *r)
 {
 	enum children_start verdict = CHILDREN_FULL;
 
-	if (d->waiting.count == 0)
+	if (d->waiting.count == d->waiting_for_own)
 		verdict = children_start(&d->children, r);
 	if (verdict != CHILDREN_STARTED)
 		enqueue(d, r, verdict);
 }
 
 static void
-take_request(struct dispatcher *d, const struct request *r,
+take_request(struct dispatcher *d, struct request *r,
     const struct packet_request *req)
 {
 	enum children_verdict verdict = CHILDREN_COPY;

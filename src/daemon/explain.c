@@ -29,7 +29,8 @@ take_word(const char **at, char *word, size_t size)
 		return false;
 	memcpy(word, *at, len);
 	word[len] = '\0';
-	*at += len + strspn(*at + len, " ");
+	/* one blank only: a name may begin with one */
+	*at += len + ((*at)[len] == ' ');
 	return true;
 }
 

@@ -306,9 +306,13 @@ on_inotify(struct keeper *k)
 		k->renew_at_us = clock_mono_us() + LOG_SETTLE;
 }
 
-/* A new dispatcher with a new log; running transfers end in the old one. */
+/*
+ * A new dispatcher with a new log; running transfers end in the old one.  When
+ * the log cannot be made, the old one goes on with what it has, unless it
+ * must make place for another configuration.
+ */
 static void
-renew(struct keeper *k)
+renew(struct keeper *k, bool must_start)
 {
 	int fd;
 
@@ -324,12 +328,14 @@ renew(struct keeper *k)
 		diag_log(DIAG_ERROR, "%s: %s; tried again in 10 s",
 		    k->service->conf->log_path, strerror(-fd));
 		k->renew_at_us = clock_mono_us() + RENEW_RETRY;
-		return;
+		if (!must_start)
+			return;
+	} else {
+		if (k->service->log_fd != -1)
+			close(k->service->log_fd);
+		k->service->log_fd = fd;
+		watch_log(k);
 	}
-	if (k->service->log_fd != -1)
-		close(k->service->log_fd);
-	k->service->log_fd = fd;
-	watch_log(k);
 	if (k->newest != NULL && !start_dispatcher(k, false))
 		k->renew_at_us = clock_mono_us() + RENEW_RETRY;
 }
@@ -365,6 +371,19 @@ note_bad(struct keeper *k)
 	note_configuration(k, DIAG_ERROR, text, problem);
 }
 
+/* It is fine, and cannot be put in use: no room for the table, say. */
+static void
+note_not_adopted(struct keeper *k)
+{
+	snprintf(k->reload->report.first, sizeof(k->reload->report.first),
+	    "%s: cannot be put in use now, tried again in 10 s; syslog says "
+	    "why", k->reload->args->file != NULL ? k->reload->args->file :
+	    "command line");
+	note_bad(k);
+	k->reload->is_fresh = true;
+	k->look_at_us = clock_mono_us() + RENEW_RETRY;
+}
+
 /* From now on it is c's; what can fail is done before anything changes. */
 static void
 adopt(struct keeper *k, struct conf *c)
@@ -373,10 +392,10 @@ adopt(struct keeper *k, struct conf *c)
 
 	if (setup_renew(k->service, c) != 0) {
 		conf_free(c);
-		k->reload->is_fresh = true;
-		k->look_at_us = clock_mono_us() + RENEW_RETRY;
+		note_not_adopted(k);
 		return;
 	}
+	k->problem[0] = '\0';
 	conf_free(k->conf);
 	k->conf = c;
 	err = reload_keep(k->reload, c);
@@ -384,7 +403,7 @@ adopt(struct keeper *k, struct conf *c)
 		diag_log(DIAG_WARNING, "%s: %s", k->reload->good_path,
 		    strerror(-err));
 	note_configuration(k, DIAG_NOTICE, "new configuration", "");
-	renew(k);
+	renew(k, true);
 }
 
 /*
@@ -419,8 +438,8 @@ look_at_configuration(struct keeper *k)
 		if (k->problem[0] != '\0')
 			note_configuration(k, DIAG_NOTICE, "the configuration "
 			    "is good again", "");
+		k->problem[0] = '\0';
 	}
-	k->problem[0] = '\0';
 }
 
 /* Editors write in several steps: look when it has been quiet for a moment. */
@@ -448,7 +467,7 @@ begin_anew(struct keeper *k)
 	k->reload->is_fresh = true;
 	look_at_configuration(k);
 	if (k->renewals == renewed)
-		renew(k);
+		renew(k, false);
 }
 
 /* ---- signals ---------------------------------------------------------- */
@@ -598,7 +617,7 @@ wait_for_events(struct keeper *k)
 	if (clock_mono_us() >= k->look_at_us)
 		look_at_configuration(k);
 	if (clock_mono_us() >= k->renew_at_us)
-		renew(k);
+		renew(k, false);
 }
 
 /* At the start: what is in use need not be what the files say. */
@@ -650,5 +669,7 @@ keeper_run(struct service *s, struct conf *c, struct reload *reload)
 	watch_configuration(&k);
 	while (!is_done(&k))
 		wait_for_events(&k);
+	conf_free(k.conf);
+	s->conf = NULL;
 	return k.exit_status;
 }

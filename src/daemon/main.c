@@ -98,7 +98,8 @@ static void
 say_problem(void *arg, bool is_warning, const char *text)
 {
 	(void)arg;
-	diag_log(is_warning ? DIAG_WARNING : DIAG_ERROR, "%s", text);
+	diag_log(is_warning ? DIAG_WARNING : DIAG_ERROR, "%s%s",
+	    is_warning ? "warning: " : "", text);
 }
 
 /*
@@ -109,10 +110,12 @@ static struct conf *
 make_do(struct service *s, struct reload *r)
 {
 	struct conf *c = reload_last_good(r);
+	const char *empty;
 
 	if (c != NULL)
 		return c;
-	return conf_make_broken(r->args, setup_empty_dir(s));
+	empty = setup_empty_dir(s);
+	return conf_make_broken(r->args, empty != NULL ? empty : "/");
 }
 
 static int
@@ -226,11 +229,15 @@ start(struct launch *l, const struct conf_args *args, bool by_hand, int ready)
 		status = setup_sockets(&s, l, c);
 	if (status == EXIT_SUCCESS)
 		status = setup_service(&s, c);
-	if (status == EXIT_SUCCESS)
-		return serve(&s, c, &r, ready);
-	if (ready != -1)
-		(void)!write(ready, &(unsigned char){ (unsigned char)status },
-		    1);
+	if (status == EXIT_SUCCESS) {
+		status = serve(&s, c, &r, ready);
+	} else {
+		conf_free(c);
+		if (ready != -1)
+			(void)!write(ready,
+			    &(unsigned char){ (unsigned char)status }, 1);
+	}
+	conf_report_clear(&r.report);
 	return status;
 }
 

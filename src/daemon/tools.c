@@ -108,10 +108,10 @@ tools_check(const struct conf_args *args)
 	if (c != NULL)
 		status = try_walls(c);
 	if (status == EXIT_SUCCESS)
-		printf("%s: good, %u warnings\n", args->file != NULL ?
+		printf("%s: good, warnings: %u\n", args->file != NULL ?
 		    args->file : "command line", report.warnings);
 	else
-		fprintf(stderr, "%s: %u errors, %u warnings\n",
+		fprintf(stderr, "%s: errors: %u, warnings: %u\n",
 		    args->file != NULL ? args->file : "command line",
 		    report.errors, report.warnings);
 	conf_report_clear(&report);

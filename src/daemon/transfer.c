@@ -44,6 +44,8 @@ struct transfer {
 	uint64_t space_checked;	/* bytes at the last look at the disk */
 
 	bool is_refused;	/* ICMP said that the client's port is closed */
+	/* single-port: the client asked anew, and only the listener can hear */
+	bool is_in_the_way;
 	struct account account;
 };
 
@@ -116,11 +118,13 @@ static void
 give_back(void *arg, const struct netio_origin *origin, const uint8_t *buf,
     size_t len)
 {
-	const struct transfer *t = arg;
+	struct transfer *t = arg;
 	const struct service *s = t->order->service;
 
-	oneport_hand_back(s->back_fd,
-	    (unsigned)(t->order->listener - s->listeners), origin, buf, len);
+	if (!oneport_hand_back(s->back_fd,
+	    (unsigned)(t->order->listener - s->listeners), origin, buf, len) &&
+	    netio_equal(&origin->peer, &t->order->origin.peer))
+		t->is_in_the_way = true;
 }
 
 static int
@@ -263,6 +267,7 @@ store(struct transfer *t)
 	hear_words(true);
 	t->now_us = clock_mono_us();
 	if (err == 0) {
+		fileio_upload_close(&t->a.upload);
 		t->slot->hidden[0] = '\0';
 		engine_on_stored(&t->engine, t->now_us);
 		return;
@@ -376,6 +381,10 @@ take_packets(struct transfer *t, int flags)
 		publish_progress(t);
 		perform_all(t);
 	}
+	if (t->is_in_the_way)
+		end_by_order(t, OUTCOME_VANISHED,
+		    "the client asked anew from the same port");
+	perform_all(t);
 	return 0;
 }
 

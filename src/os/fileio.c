@@ -4,13 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/fileio.h"
 
+#define LOCK_TRIES	500	/* of 10 ms */
+#define LOCK_PAUSE_NS	(10 * 1000 * 1000)
 #define IOV_BATCH	128
 #define FLUSH_EVERY	(4 * 1024 * 1024)
 #define CHUNK		4096	/* file bytes that netascii reads at once */
@@ -423,19 +427,53 @@ copy_content(struct fileio_upload *u)
 	return 0;
 }
 
+/*
+ * Uploads into the same file go one after the other, or their contents would
+ * mix.  Whoever may read the file can hold such a lock: it is not waited for
+ * without end.
+ */
 static int
-store_in_place(struct fileio_upload *u)
+lock_target(int fd)
 {
-	int err = finish_content(u);
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	int tries;
 
-	if (err == 0)
-		err = reserve(u);
+	for (tries = 0; tries < LOCK_TRIES; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		/* a file system that knows no locks */
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return 0;
+		(void)nanosleep(&pause, NULL);
+	}
+	return -EBUSY;
+}
+
+static int
+overwrite_target(struct fileio_upload *u)
+{
+	int err = reserve(u);
+
 	if (err == 0)
 		err = copy_content(u);
 	if (err == 0 && ftruncate(u->target, (off_t)u->written) == -1)
 		err = -errno;
 	if (err == 0 && fsync(u->target) == -1)
 		err = -errno;
+	return err;
+}
+
+static int
+store_in_place(struct fileio_upload *u)
+{
+	int err = finish_content(u);
+
+	if (err == 0)
+		err = lock_target(u->target);
+	if (err != 0)
+		return err;
+	err = overwrite_target(u);
+	(void)flock(u->target, LOCK_UN);
 	return err;
 }
 
@@ -502,6 +540,19 @@ fileio_upload_store_unique(struct fileio_upload *u, const char *stamp)
 		err = publish(u, false);
 	}
 	return settle(u, err);
+}
+
+void
+fileio_upload_close(struct fileio_upload *u)
+{
+	int *const fds[] = { &u->fd, &u->dirfd, &u->target };
+	size_t i;
+
+	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		if (*fds[i] != -1)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
 }
 
 void

@@ -153,7 +153,7 @@ scope_of(const union netio_addr *addr)
 	return addr->sa.sa_family == AF_INET6 ? addr->in6.sin6_scope_id : 0;
 }
 
-void
+bool
 oneport_hand_back(int fd, unsigned listener,
     const struct netio_origin *origin, const uint8_t *buf, size_t len)
 {
@@ -176,7 +176,9 @@ oneport_hand_back(int fd, unsigned listener,
 	m.ifindex = origin->ifindex;
 	m.listener = listener;
 	m.arrived_us = clock_mono_us() - origin->waited_us;
-	(void)sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) != -1 ||
+	    (errno != ECONNREFUSED && errno != EPIPE && errno != ENOTCONN &&
+	    errno != ECONNRESET);
 }
 
 static void

@@ -1,5 +1,10 @@
 /* What no value alone can know: the system, the other keys and sections. */
+#include <errno.h>
+#include <limits.h>
 #include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "conf_parts.h"
 
@@ -16,7 +21,7 @@ conf_check_user(struct conf_making *m, const struct conf_setting *s)
 		return true;
 	conf_wrong(m->report, s, &s->items[0], pw == NULL ?
 	    "is no user of this system" :
-	    "is user 0, who does not serve; allowed: any other");
+	    "is user 0, who does not serve");
 	return false;
 }
 
@@ -62,6 +67,29 @@ conf_check_values(struct conf_making *m, const struct conf_target *t)
 		    "create = yes; with overwrite alone there are no uploads");
 }
 
+/* A log that can never be made: the server would run without records. */
+static void
+check_log(struct conf_making *m)
+{
+	const char *path = m->own->conf.log_path, *slash;
+	const struct conf_origin *at = &m->own->conf.origins[CONF_LOG];
+	char dir[PATH_MAX];
+	struct stat st;
+
+	slash = strrchr(path, '/');
+	if (slash == NULL || slash[1] == '\0' ||
+	    (stat(path, &st) == 0 && !S_ISREG(st.st_mode))) {
+		conf_say(m->report, false, at, "log: \"%.400s\" is a "
+		    "directory or the like; allowed: the path of a file",
+		    path);
+		return;
+	}
+	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+	if (stat(dir, &st) == -1 && errno == ENOTDIR)
+		conf_say(m->report, false, at, "log: \"%.400s\" is below "
+		    "something that is no directory", path);
+}
+
 void
 conf_check_server(struct conf_making *m, const struct conf_target *t)
 {
@@ -74,6 +102,12 @@ conf_check_server(struct conf_making *m, const struct conf_target *t)
 		conf_say(m->report, true, at, "max-transfers-per-client, %u, "
 		    "is more than max-transfers, %u",
 		    c->max_transfers_per_client, c->max_transfers);
+	check_log(m);
+	at = last_of(m, t, CONF_BIT(CONF_SINGLE_PORT) |
+	    CONF_BIT(CONF_PORT_RANGE));
+	if (at != NULL && c->single_port && c->values.port_first != 0)
+		conf_say(m->report, true, at, "port-range has no meaning "
+		    "with single-port");
 	if (c->allow_clients.count == 0)
 		conf_say(m->report, true, &c->origins[CONF_ALLOW_CLIENTS],
 		    "allow-clients: the list is empty, so nobody may ask");

@@ -76,6 +76,7 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 	struct reading *r = reading_of(cfg->opts);
 	struct conf_origin at = here(r, cfg);
 	char text[256];
+	bool is_form;
 
 	if (r->is_told)
 		return;
@@ -90,7 +91,12 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 		return;
 	}
 	vsnprintf(text, sizeof(text), fmt, ap);
-	conf_say(r->report, false, &at, "%s", text);
+	/* the library's own words do not say what would be right */
+	is_form = strncmp(fmt, "missing ", 8) == 0 ||
+	    strncmp(fmt, "unexpected ", 11) == 0;
+	conf_say(r->report, false, &at, "%s%s", text, !is_form ? "" :
+	    "; allowed: KEY = VALUE, client \"NETWORK\" { ... }, "
+	    "include(\"FILE\")");
 }
 
 /* Stop libconfuse: there is no memory, or it is said why. */

@@ -275,6 +275,20 @@ class Tail:
         return [json.loads(line) for line in lines]
 
 
+class Ends:
+    """End records by client address and port.  It reads on from where it was: a lane
+    with hundreds of requests would read its log hundreds of times."""
+
+    def __init__(self, log):
+        self.tail, self.found = Tail(log), collections.defaultdict(list)
+
+    def of(self, peer):
+        for record in self.tail.look():
+            if record["event"] == "transfer":
+                self.found[record["client"], record["client_port"]].append(record)
+        return self.found.get((peer.address, peer.port), [])
+
+
 def matches(record, like):
     return all(record.get(key) == value for key, value in like.items())
 
@@ -460,6 +474,7 @@ class Lane:
         self.make_dev()
         self.root.mkdir()
         shutil.chown(self.root, SERVICE_USER, SERVICE_USER)
+        self.ends = Ends(self.log)
 
     def make_user(self):
         """A user "tftpd", for this lane only."""
@@ -583,6 +598,14 @@ class Lane:
         peer = tftp.Peer(self.ledger, server, **how)
         self.peers_open.append(peer)
         return peer
+
+    def end_of(self, peer, seconds=5.0):
+        """The end record of a client that asked once, as soon as it stands there."""
+        until(lambda: self.ends.of(peer), seconds * self.slowness,
+              f"an end record of {peer.address}:{peer.port}")
+        found = self.ends.of(peer)
+        check(len(found) == 1, f"{len(found)} end records: {found}")
+        return found[0]
 
     def load(self, *args, ends=1):
         """Run tftp-load; returns what it counted.  The name, its last argument, leaves

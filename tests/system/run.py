@@ -30,17 +30,23 @@ sys.dont_write_bytecode = True
 
 import harness
 import closing
+import test_access
 import test_address
+import test_check
 import test_clients
+import test_config
 import test_confinement
 import test_install
 import test_lifecycle
 import test_load
+import test_maps
 import test_names
+import test_oneport
 import test_options
 import test_orders
 import test_pool
 import test_recovery
+import test_reload
 import test_requests
 import test_silence
 import test_stats
@@ -86,12 +92,18 @@ GROUPS = (
     Group("requests", test_requests),
     Group("uploads", test_uploads),
     Group("names", test_names),
+    Group("maps", test_maps),
+    Group("config", test_config),
+    Group("access", test_access),
     Group("confinement-xinetd", test_confinement, "xinetd"),
     Group("confinement-foreground", test_confinement, "foreground"),
     Group("address", test_address),
     Group("lifecycle", test_lifecycle),
     Group("stats", test_stats),
     Group("install", test_install),
+    Group("check", test_check),
+    Group("reload", test_reload),
+    Group("oneport", test_oneport),
 )
 
 UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")

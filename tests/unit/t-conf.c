@@ -15,6 +15,9 @@
 #include "policy/conf.h"
 #include "t.h"
 
+/* What libconfuse's own complaints end with. */
+#define FORM	"; allowed: KEY = VALUE, client \"NETWORK\" { ... }, " \
+	"include(\"FILE\")"
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 #define ARGS_MAX	96
 #define TEXT_MAX	4096
@@ -1329,20 +1332,26 @@ test_wrong_syntax(void)
 		{ "root = \"@\"\nclient\n\"10.0.0.0/8\"\n{\n read = no",
 		    "%:4: this { is never closed" },
 		{ "client { read = no }", "%:1: missing title for section "
-		    "'client'" },
+		    "'client'" FORM },
 		{ "client \"10.0.0.0/8\" read = no", "%:1: missing opening "
-		    "brace for section 'client'" },
+		    "brace for section 'client'" FORM },
 		{ "client \"10.0.0.0/8\" { } client|read = no", "%:1: a key "
 		    "cannot have a | in its name" },
-		{ "read", "%:2: missing equal sign after option 'read'" },
-		{ "read == no", "%:1: unexpected token '='" },
-		{ "read = no, create = no", "%:1: unexpected token ','" },
-		{ "read = no }", "%:1: unexpected closing brace" },
-		{ "deny-files = {a b}", "%:1: unexpected token 'b'" },
-		{ "deny-files = {,}", "%:1: unexpected token ','" },
-		{ "deny-files = {{a}}", "%:1: unexpected token '{'" },
+		{ "read", "%:2: missing equal sign after option 'read'"
+		    FORM },
+		{ "read == no", "%:1: unexpected token '='"
+		    FORM },
+		{ "read = no, create = no", "%:1: unexpected token ','"
+		    FORM },
+		{ "read = no }", "%:1: unexpected closing brace" FORM },
+		{ "deny-files = {a b}", "%:1: unexpected token 'b'"
+		    FORM },
+		{ "deny-files = {,}", "%:1: unexpected token ','"
+		    FORM },
+		{ "deny-files = {{a}}", "%:1: unexpected token '{'"
+		    FORM },
 		{ "deny-files {a}", "%:1: missing equal sign after option "
-		    "'deny-files'" },
+		    "'deny-files'" FORM },
 		{ "root = \"@\" deny-files =", "%:1: the file ends in the "
 		    "middle of a key" },
 		{ "deny-files = *.bak", "%:1: a * must stand in quotes" },
@@ -1380,7 +1389,7 @@ test_wrong_syntax(void)
 		    "file" },
 		{ "include()", "%:1: include needs the name of one file" },
 		{ "include \"a\"", "%:1: missing parenthesis for function "
-		    "'include'" },
+		    "'include'" FORM },
 		{ "root = \"@\" include(\"a\"", "%:1: this ( is never "
 		    "closed" },
 	};
@@ -1596,13 +1605,13 @@ test_include_wrong(void)
 	write_file("bad.conf", "read = no\n}\n");
 	make_file(&m, "root = \"@\"\nclient ::1 { include(\"bad.conf\") }",
 	    "");
-	same(m.said, "@/bad.conf:2: unexpected closing brace",
+	same(m.said, "@/bad.conf:2: unexpected closing brace" FORM,
 	    "a file cannot end the section that includes it");
 	drop(&m);
 	write_file("bad.conf", "client ::1 {");
 	make_file(&m, "root = \"@\"\ninclude(\"bad.conf\") }", "");
 	same(m.said, "@/bad.conf:1: this { is never closed\n@/t.conf:2: "
-	    "unexpected closing brace", "nor leave one open");
+	    "unexpected closing brace" FORM, "nor leave one open");
 	drop(&m);
 	make_file(&m, "root = \"@\"\ninclude(\"@\")", "");
 	same(m.said, "@: it is no regular file", "a folder");
