@@ -160,10 +160,17 @@ make_buffers(struct transfer *t)
 
 /* ---- the engine's actions --------------------------------------------- */
 
-/* The transfer ends by our own doing: wire and record say why. */
+/*
+ * The transfer ends by our own doing: wire and record say why.  What the
+ * client had sent takes no more room when it learns of that.
+ */
 static void
 give_up(struct transfer *t)
 {
+	if (t->a.req.op == PACKET_WRQ) {
+		fileio_upload_abort(&t->a.upload);
+		fileio_upload_close(&t->a.upload);
+	}
 	engine_end(&t->engine, t->now_us, t->a.verdict.outcome,
 	    t->a.verdict.code, t->a.verdict.text);
 }

@@ -290,7 +290,9 @@ class Changes:
             # at once on the wire, as soon as the new dispatcher reads
             until(lambda: self.probe() == self.now, 5 * self.lane.slowness, f"{self.now} shows")
             check(self.notices.count("new configuration"), "no notice of a new configuration")
-        check_equal(self.probe(), self.now, "what is served")
+        # for a moment both dispatchers read
+        until(lambda: all(self.probe() == self.now for _ in range(3)), 5 * self.lane.slowness,
+              f"nothing but {self.now} shows")
         check_good()
 
     def probe(self):
@@ -488,8 +490,10 @@ def other_files(lane):
 
 
 def check_alias(lane, name):
-    until(lambda: lane.peer().get(name) == b"asked" if is_there(lane, name) else False,
-          5 * lane.slowness, f"{name} is served")
+    # for a moment both dispatchers read
+    until(lambda: all(is_there(lane, name) for _ in range(3)), 5 * lane.slowness,
+          f"{name} is served")
+    check_equal(lane.peer().get(name), b"asked", f"what {name} stands for")
 
 
 def is_there(lane, name):
