@@ -65,6 +65,42 @@ t_has_ipv6(void)
 	return good;
 }
 
+/* "192.0.2.1", "fe80::1%7" and a port. */
+static inline union netio_addr
+t_addr(const char *text, uint16_t port)
+{
+	union netio_addr a;
+	char host[NETIO_TEXT_MAX];
+	char *percent;
+
+	memset(&a, 0, sizeof(a));
+	snprintf(host, sizeof(host), "%s", text);
+	percent = strchr(host, '%');
+	if (percent != NULL)
+		*percent = '\0';
+	if (inet_pton(AF_INET, host, &a.in4.sin_addr) == 1) {
+		a.in4.sin_family = AF_INET;
+		a.in4.sin_port = htons(port);
+		return a;
+	}
+	if (inet_pton(AF_INET6, host, &a.in6.sin6_addr) != 1)
+		abort();
+	a.in6.sin6_family = AF_INET6;
+	a.in6.sin6_port = htons(port);
+	if (percent != NULL)
+		a.in6.sin6_scope_id = (uint32_t)atoi(percent + 1);
+	return a;
+}
+
+static inline bool
+t_text_is(const union netio_addr *a, const char *want)
+{
+	char text[NETIO_TEXT_MAX];
+
+	netio_text(a, text);
+	return strcmp(text, want) == 0;
+}
+
 /*
  * The kernel begins to stamp datagrams a while after the first socket wants
  * it, and stops when none does: one does from here on.

@@ -11,42 +11,6 @@
 
 #define WAIT_MS	20000	/* far more than the loopback needs */
 
-/* "192.0.2.1", "2001:db8::1" or "fe80::1%2", and a port. */
-static union netio_addr
-addr(const char *text, uint16_t port)
-{
-	union netio_addr a;
-	char host[NETIO_TEXT_MAX];
-	char *percent;
-
-	memset(&a, 0, sizeof(a));
-	snprintf(host, sizeof(host), "%s", text);
-	percent = strchr(host, '%');
-	if (percent != NULL)
-		*percent = '\0';
-	if (inet_pton(AF_INET, host, &a.in4.sin_addr) == 1) {
-		a.in4.sin_family = AF_INET;
-		a.in4.sin_port = htons(port);
-		return a;
-	}
-	if (inet_pton(AF_INET6, host, &a.in6.sin6_addr) != 1)
-		abort();
-	a.in6.sin6_family = AF_INET6;
-	a.in6.sin6_port = htons(port);
-	if (percent != NULL)
-		a.in6.sin6_scope_id = (uint32_t)atoi(percent + 1);
-	return a;
-}
-
-static bool
-text_is(const union netio_addr *a, const char *want)
-{
-	char text[NETIO_TEXT_MAX];
-
-	netio_text(a, text);
-	return strcmp(text, want) == 0;
-}
-
 /* ---- addresses -------------------------------------------------------- */
 
 static void
@@ -71,9 +35,9 @@ test_normalise(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(rows); i++) {
-		a = addr(rows[i].in, 2070);
+		a = t_addr(rows[i].in, 2070);
 		netio_normalise(&a);
-		T_OK(text_is(&a, rows[i].out), rows[i].what);
+		T_OK(t_text_is(&a, rows[i].out), rows[i].what);
 		T_OK(netio_port(&a) == 2070, "the port stays");
 		T_OK((a.sa.sa_family == AF_INET) ==
 		    (strchr(rows[i].out, ':') == NULL), rows[i].what);
@@ -117,17 +81,17 @@ test_equal(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(rows); i++) {
-		a = addr(rows[i].a, rows[i].a_port);
-		b = addr(rows[i].b, rows[i].b_port);
+		a = t_addr(rows[i].a, rows[i].a_port);
+		b = t_addr(rows[i].b, rows[i].b_port);
 		T_OK(netio_equal(&a, &b) == rows[i].equal, rows[i].what);
 		T_OK(netio_equal(&b, &a) == rows[i].equal, rows[i].what);
 	}
 	/* what the kernel leaves in the rest is no part of an address */
-	a = addr("192.0.2.1", 1);
+	a = t_addr("192.0.2.1", 1);
 	b = a;
 	memset(b.in4.sin_zero, 0x5a, sizeof(b.in4.sin_zero));
 	T_OK(netio_equal(&a, &b), "padding");
-	a = addr("2001:db8::1", 1);
+	a = t_addr("2001:db8::1", 1);
 	b = a;
 	b.in6.sin6_flowinfo = htonl(0x12345);
 	T_OK(netio_equal(&a, &b), "the flow label");
@@ -145,15 +109,15 @@ test_text(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(same); i++) {
-		a = addr(same[i], 69);
+		a = t_addr(same[i], 69);
 		if (strcmp(same[i], "fe80::1%4294967295") == 0)
 			a.in6.sin6_scope_id = UINT32_MAX;
-		T_OK(text_is(&a, same[i]), same[i]);
+		T_OK(t_text_is(&a, same[i]), same[i]);
 	}
-	a = addr("2001:db8::1%5", 69);
-	T_OK(text_is(&a, "2001:db8::1"), "a scope only where it has one");
-	a = addr("fe80::1", 69);
-	T_OK(text_is(&a, "fe80::1%0"), "a scope that is missing shows");
+	a = t_addr("2001:db8::1%5", 69);
+	T_OK(t_text_is(&a, "2001:db8::1"), "a scope only where it has one");
+	a = t_addr("fe80::1", 69);
+	T_OK(t_text_is(&a, "fe80::1%0"), "a scope that is missing shows");
 }
 
 static void
@@ -185,7 +149,7 @@ test_is_client(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(rows); i++) {
-		a = addr(rows[i].host, rows[i].port);
+		a = t_addr(rows[i].host, rows[i].port);
 		T_OK(netio_is_client(&a) == rows[i].is_client, rows[i].what);
 	}
 	memset(&a, 0, sizeof(a));
@@ -215,7 +179,7 @@ test_bytes(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(rows); i++) {
-		a = addr(rows[i].host, 2070);
+		a = t_addr(rows[i].host, 2070);
 		memset(out, 0x5a, sizeof(out));
 		T_OK(netio_bytes(&a, out) == rows[i].len &&
 		    memcmp(out, rows[i].bytes, rows[i].len) == 0,
@@ -244,7 +208,7 @@ test_kinds(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(rows); i++) {
-		a = addr(rows[i].host, 2070);
+		a = t_addr(rows[i].host, 2070);
 		T_OK(netio_is_any(&a) == rows[i].is_any, rows[i].what);
 		T_OK(netio_is_many(&a) == rows[i].is_many, rows[i].what);
 		netio_set_port(&a, 69);
@@ -275,7 +239,7 @@ port_of(int fd)
 static int
 sock_at(const char *host)
 {
-	union netio_addr a = addr(host, 0);
+	union netio_addr a = t_addr(host, 0);
 	int fd, off = 0, on = 1;
 
 	fd = socket(a.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -310,7 +274,7 @@ take(int fd, uint8_t *buf, size_t size)
 static bool
 send_to(int fd, const char *host, uint16_t port, const char *text)
 {
-	union netio_addr to = addr(host, port);
+	union netio_addr to = t_addr(host, port);
 
 	return sendto(fd, text, strlen(text), 0, &to.sa, len_of(&to)) ==
 	    (ssize_t)strlen(text);
@@ -331,7 +295,7 @@ comes(int fd, const char *text, const char *from, uint16_t port)
 	n = recvfrom(fd, got, sizeof(got), 0, &a.sa, &len);
 	return n == (ssize_t)strlen(text) &&
 	    memcmp(got, text, (size_t)n) == 0 &&
-	    (from[0] == '\0' || (text_is(&a, from) && netio_port(&a) == port));
+	    (from[0] == '\0' || (t_text_is(&a, from) && netio_port(&a) == port));
 }
 
 /* ---- the listening socket --------------------------------------------- */
@@ -375,7 +339,7 @@ check_ask(const struct ask *a, bool late)
 		T_OK(send_to(client, a->asked, port_of(fd), "request"),
 		    a->what);
 	T_OK(netio_listener_init(&l, fd) == 0 && l.fd == fd, a->what);
-	T_OK(text_is(&l.local, a->listen) &&
+	T_OK(t_text_is(&l.local, a->listen) &&
 	    netio_port(&l.local) == port_of(fd), "where it is bound");
 	T_OK(!l.is_connected, "it is for everybody");
 	if (!late)
@@ -385,11 +349,11 @@ check_ask(const struct ask *a, bool late)
 	memset(&o, 0xa5, sizeof(o));
 	T_OK(netio_receive(&l, buf, sizeof(buf), &o) == 7 &&
 	    memcmp(buf, "request", 7) == 0, a->what);
-	T_OK(text_is(&o.peer, a->client) &&
+	T_OK(t_text_is(&o.peer, a->client) &&
 	    netio_port(&o.peer) == port_of(client), "who asked");
 	/* what was early does not say which address of ours is near */
 	T_OK(o.has_local == !(late && a->to_many), a->what);
-	T_OK(!o.has_local || (text_is(&o.local, a->seen) &&
+	T_OK(!o.has_local || (t_text_is(&o.local, a->seen) &&
 	    netio_port(&o.local) == 0), a->what);
 	T_OK(o.to_many == a->to_many, a->what);
 	T_OK(late || o.ifindex == if_nametoindex("lo"), "over which link");
@@ -508,7 +472,7 @@ static void
 test_listener_connected(void)
 {
 	int fd = sock_at("127.0.0.1"), client = sock_at("127.0.0.1");
-	union netio_addr to = addr("127.0.0.1", port_of(client));
+	union netio_addr to = t_addr("127.0.0.1", port_of(client));
 	struct netio_listener l;
 
 	T_OK(connect(fd, &to.sa, len_of(&to)) == 0, "set-up");
@@ -684,7 +648,7 @@ say_asked(struct netio_origin *o, const char *asked)
 {
 	struct in6_pktinfo info = { .ipi6_ifindex = 7 };
 
-	info.ipi6_addr = addr(asked, 0).in6.sin6_addr;
+	info.ipi6_addr = t_addr(asked, 0).in6.sin6_addr;
 	return say(o, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 }
 
@@ -696,9 +660,9 @@ test_early_everybody(void)
 
 	T_OK(!say(&o, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info)) &&
 	    o.to_many && !o.has_local, "255.255.255.255 answers nobody");
-	info.ipi_spec_dst = addr("192.0.2.1", 0).in4.sin_addr;
+	info.ipi_spec_dst = t_addr("192.0.2.1", 0).in4.sin_addr;
 	T_OK(!say(&o, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info)) &&
-	    o.to_many && o.has_local && text_is(&o.local, "192.0.2.1"),
+	    o.to_many && o.has_local && t_text_is(&o.local, "192.0.2.1"),
 	    "one of ours does");
 }
 
@@ -716,15 +680,15 @@ test_multicast(void)
 	request(&r, "::", "::1", "::1");
 	T_OK(!say_asked(&r.o, "ff02::1") && r.o.to_many && !r.o.has_local &&
 	    r.o.ifindex == 7, "a group is no address to answer from");
-	r.o.peer = addr("::1", port_of(r.client));
+	r.o.peer = t_addr("::1", port_of(r.client));
 	fd = netio_connect(&r.l, &r.o, 0, 0);
 	T_OK(fd >= 0 && netio_send(fd, (const uint8_t *)"d", 1) == 0 &&
 	    comes(r.client, "d", "::1", port_of(fd)), "the route says one");
 	close(fd);
 	T_OK(!say_asked(&r.o, "fe80::1") && !r.o.to_many && r.o.has_local &&
-	    text_is(&r.o.local, "fe80::1%7"), "a link-local one has a scope");
+	    t_text_is(&r.o.local, "fe80::1%7"), "a link-local one has a scope");
 	T_OK(say_asked(&r.o, "::ffff:192.0.2.255") && r.o.has_local &&
-	    text_is(&r.o.local, "192.0.2.255"), "IPv4: a broadcast, perhaps");
+	    t_text_is(&r.o.local, "192.0.2.255"), "IPv4: a broadcast, perhaps");
 	request_end(&r);
 }
 
@@ -750,11 +714,11 @@ test_connect_fails(void)
 	struct request r;
 
 	request(&r, "0.0.0.0", "127.0.0.1", "127.0.0.5");
-	r.o.local = addr("192.0.2.99", 0);
+	r.o.local = t_addr("192.0.2.99", 0);
 	T_OK(netio_connect(&r.l, &r.o, 0, 0) == -EADDRNOTAVAIL,
 	    "an address that is gone");
 	r.o.has_local = false;
-	r.o.peer = addr("255.255.255.255", 2070);
+	r.o.peer = t_addr("255.255.255.255", 2070);
 	T_OK(netio_connect(&r.l, &r.o, 0, 0) < 0, "everybody is no client");
 	T_OK(netio_local_port(-1) == 0, "what failed has no port");
 	request_end(&r);

@@ -45,35 +45,10 @@ connect(int fd, const struct sockaddr *addr, socklen_t len)
 
 /* ---- sockets ---------------------------------------------------------- */
 
-static union netio_addr
-addr(const char *host, uint16_t port)
-{
-	union netio_addr a;
-
-	memset(&a, 0, sizeof(a));
-	if (inet_pton(AF_INET, host, &a.in4.sin_addr) == 1)
-		a.in4.sin_family = AF_INET;
-	else if (inet_pton(AF_INET6, host, &a.in6.sin6_addr) == 1)
-		a.in6.sin6_family = AF_INET6;
-	else
-		abort();
-	netio_set_port(&a, port);
-	return a;
-}
-
-static bool
-text_is(const union netio_addr *a, const char *want)
-{
-	char text[NETIO_TEXT_MAX];
-
-	netio_text(a, text);
-	return strcmp(text, want) == 0;
-}
-
 static int
 sock_at(const char *host, uint16_t port)
 {
-	union netio_addr a = addr(host, port);
+	union netio_addr a = t_addr(host, port);
 	int fd, off = 0, on = 1;
 
 	fd = socket(a.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -89,7 +64,7 @@ sock_at(const char *host, uint16_t port)
 static bool
 send_to(int fd, const char *host, uint16_t port, const char *text)
 {
-	union netio_addr to = addr(host, port);
+	union netio_addr to = t_addr(host, port);
 
 	return sendto(fd, text, strlen(text), 0, &to.sa,
 	    netio_addr_len(&to)) == (ssize_t)strlen(text);
@@ -125,7 +100,7 @@ comes(int fd, const char *text, const char *host, uint16_t port)
 		return false;
 	n = recvfrom(fd, got, sizeof(got), 0, &from.sa, &len);
 	return n == (ssize_t)strlen(text) &&
-	    memcmp(got, text, (size_t)n) == 0 && text_is(&from, host) &&
+	    memcmp(got, text, (size_t)n) == 0 && t_text_is(&from, host) &&
 	    netio_port(&from) == port;
 }
 
@@ -229,9 +204,9 @@ check_connect(const struct shape *shape)
 	    comes(made, "ack", shape->client, netio_local_port(s.client)),
 	    "the client is heard there");
 	T_OK(send_to(s.stranger, shape->asked, s.port, "other") &&
-	    listener_gets(&s, "other") && text_is(&s.o.peer, shape->client) &&
+	    listener_gets(&s, "other") && t_text_is(&s.o.peer, shape->client) &&
 	    netio_port(&s.o.peer) == netio_local_port(s.stranger) &&
-	    text_is(&s.o.local, shape->asked), "all others as before");
+	    t_text_is(&s.o.local, shape->asked), "all others as before");
 	T_OK(is_empty(made) && is_empty(s.l.fd), "nothing comes twice");
 	close(made);
 	T_OK(send_to(s.client, shape->asked, s.port, "again") &&
@@ -367,11 +342,11 @@ test_fails(void)
 	T_OK(oneport_connect(&s.l, &s.o) == -EADDRINUSE,
 	    "a listener that does not share");
 	T_OK(oneport_listen(&s.l) == 0, "set-up");
-	s.o.local = addr("192.0.2.99", 0);
+	s.o.local = t_addr("192.0.2.99", 0);
 	T_OK(oneport_connect(&s.l, &s.o) == -EADDRNOTAVAIL,
 	    "an address that is gone");
-	s.o.local = addr("127.0.0.1", 0);
-	s.o.peer = addr("255.255.255.255", 2070);
+	s.o.local = t_addr("127.0.0.1", 0);
+	s.o.peer = t_addr("255.255.255.255", 2070);
 	T_OK(oneport_connect(&s.l, &s.o) < 0, "everybody is no client");
 	s.o.has_local = false;
 	T_OK(oneport_connect(&s.l, &s.o) < 0, "nor is there a route");
@@ -446,9 +421,9 @@ drained_is(const struct drained *d, unsigned i, const struct scene *s,
 	const struct netio_origin *o = &d->list[i].o;
 
 	return i < d->count && strcmp(d->list[i].text, text) == 0 &&
-	    text_is(&o->peer, s->shape->client) &&
+	    t_text_is(&o->peer, s->shape->client) &&
 	    netio_port(&o->peer) == netio_local_port(from) &&
-	    o->has_local && text_is(&o->local, s->shape->asked) &&
+	    o->has_local && t_text_is(&o->local, s->shape->asked) &&
 	    netio_port(&o->local) == 0 && !o->to_many &&
 	    o->ifindex == if_nametoindex("lo") &&
 	    o->waited_us >= QUEUED_US - QUEUED_US / 10;
@@ -529,7 +504,7 @@ check_leave(const struct shape *shape)
 	T_OK(oneport_leave(made, &s.o.peer, note_drained, &d) == 1 &&
 	    strcmp(d.list[0].text, "early") == 0 &&
 	    netio_equal(&d.list[0].o.peer, &s.o.peer) &&
-	    text_is(&d.list[0].o.local, shape->asked), shape->what);
+	    t_text_is(&d.list[0].o.local, shape->asked), shape->what);
 	T_OK(send_to(s.client, shape->asked, s.port, "late") &&
 	    listener_gets(&s, "late") && is_empty(made),
 	    "what comes after that is the listener's");
@@ -557,10 +532,10 @@ origin_of(const char *peer, uint16_t port, const char *local)
 	struct netio_origin o;
 
 	memset(&o, 0, sizeof(o));
-	o.peer = addr(peer, port);
+	o.peer = t_addr(peer, port);
 	o.has_local = local != NULL;
 	if (local != NULL)
-		o.local = addr(local, 0);
+		o.local = t_addr(local, 0);
 	return o;
 }
 
@@ -900,7 +875,7 @@ struct flood {
 static void
 send_flood(const struct flood *f)
 {
-	union netio_addr to = addr(f->s.shape->asked, f->s.port);
+	union netio_addr to = t_addr(f->s.shape->asked, f->s.port);
 	struct shared *sh = f->shared;
 	uint32_t number, word;
 
@@ -943,7 +918,7 @@ count_strange(struct flood *f, const struct netio_origin *o,
 	unsigned source = count_one(f, buf, len);
 
 	C_OK(netio_port(&o->peer) == netio_local_port(f->sources[source]) &&
-	    o->has_local && text_is(&o->local, f->s.shape->asked),
+	    o->has_local && t_text_is(&o->local, f->s.shape->asked),
 	    "whose it is");
 }
 
@@ -1019,7 +994,7 @@ make_transfer(struct flood *f, unsigned i)
 
 	if (i % 10 == 0)
 		port = netio_local_port(f->sources[0]);
-	o.peer = addr(f->s.shape->client, port);
+	o.peer = t_addr(f->s.shape->client, port);
 	f->made[i] = oneport_connect(&f->s.l, &o);
 	if (f->made[i] < 0)
 		abort();
