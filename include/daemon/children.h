@@ -48,7 +48,6 @@ struct children {
 	uint64_t *names;	/* name_hash */
 	struct pool pool;
 	unsigned running;
-	unsigned leaving;	/* of these, told to end */
 	unsigned strangers;	/* slots of others, at the last look */
 	uint32_t next_slot;
 	struct past *past;	/* a ring of what has just ended ... */
@@ -89,6 +88,9 @@ enum children_start children_start(struct children *c,
 /* Answer a request by "Server busy" for that reason, without a process. */
 void children_refuse(struct children *c, const struct request *r,
     enum children_start why);
+
+/* A request that waited, and whose client has asked for another one since. */
+void children_drop(struct children *c, const struct request *r);
 
 enum children_verdict {
 	CHILDREN_NEW,		/* nothing like it: to be started */

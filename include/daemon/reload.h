@@ -18,6 +18,7 @@ struct reload {
 	const struct conf_args *args;	/* file is set, or it is hpa's form */
 	struct conf_report report;	/* of the last look */
 	int watch_fd;			/* inotify; -1: none */
+	int watch_err;			/* why there is none: -errno, or 0 */
 	uint64_t stamp;			/* of all files, at the last look ... */
 	bool is_fresh;			/* ... when one had just been changed */
 	bool is_bad;			/* they cannot be used as they are */
@@ -40,8 +41,15 @@ void reload_set_state_dir(struct reload *r, const char *state_dir);
  */
 struct conf *reload_look(struct reload *r);
 
-/* The last good copy as a configuration, or NULL. */
-struct conf *reload_last_good(struct reload *r);
+/*
+ * reload_make_do - what to serve by when the files cannot be used: the last
+ * good copy, or a configuration that refuses every request.  NULL: no memory.
+ *
+ * may_be_good  false: the copy cannot be served either
+ * empty        a directory where nothing is, or NULL
+ */
+struct conf *reload_make_do(struct reload *r, bool may_be_good,
+    const char *empty);
 
 /* c is in use: it becomes the last good copy.  0 or -errno. */
 int reload_keep(const struct reload *r, const struct conf *c);

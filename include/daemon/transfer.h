@@ -75,4 +75,10 @@ noreturn void transfer_serve(const struct transfer_order *order);
  */
 void transfer_busy(const struct transfer_order *order, const char *why);
 
+/*
+ * transfer_drop - record that a request was never served, since its client
+ * asked for something else from the same port.  Nothing is sent.
+ */
+void transfer_drop(const struct transfer_order *order);
+
 #endif

@@ -29,6 +29,9 @@ void diag_open(bool to_stderr, unsigned verbosity);
 void diag_log(enum diag_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The connection to syslog, or -1: for whoever closes all others. */
+int diag_descriptor(void);
+
 /* Close the connection to syslog: transfers have no use for it. */
 void diag_close(void);
 

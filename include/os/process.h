@@ -35,4 +35,7 @@ void process_sleep(atomic_uint *word, unsigned value);
 /* Wake who sleeps on word. */
 void process_wake(atomic_uint *word);
 
+/* Close every descriptor above 2 but these; none is negative. */
+void process_keep_only(const int *fds, unsigned count);
+
 #endif

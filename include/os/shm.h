@@ -33,6 +33,13 @@ uint64_t shm_size(int fd);
 /* Make a table larger, its pages allocated.  0 or -errno. */
 int shm_grow(int fd, uint64_t size);
 
+/*
+ * shm_read, shm_write - bytes without a mapping, for a process that must not
+ * die of a table that another one has made shorter.  0 or -errno.
+ */
+int shm_read(int fd, uint64_t offset, void *buf, size_t len);
+int shm_write(int fd, uint64_t offset, const void *buf, size_t len);
+
 /* Map bytes [offset, offset + len); NULL on failure. */
 void *shm_map(int fd, uint64_t offset, size_t len);
 

@@ -53,7 +53,7 @@ struct live_slot {
 	uint64_t started_us;		/* since 1970 */
 	uint64_t whole_hash;		/* of the request: tells its copies */
 	/* written by the transfer */
-	char root[LIVE_PATH_MAX];	/* an upload's directory ... */
+	char root[LIVE_TEXT_MAX];	/* an upload's directory ... */
 	char hidden[LIVE_TEXT_MAX + 260];	/* ... and hidden file in it */
 	_Atomic uint64_t size, bytes;
 	_Atomic uint64_t heard_us;	/* monotonic; 0: never */

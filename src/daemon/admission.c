@@ -98,7 +98,8 @@ check_client(struct admission *a)
 		    section->origin.where, section->origin.line);
 	if (!access_operation(&a->verdict, &a->rules, is_write))
 		return false;
-	trail_say_by(a->trail, &a->rules, is_write ? CONF_CREATE : CONF_READ,
+	trail_say_by(a->trail, &a->rules, !is_write ? CONF_READ :
+	    a->rules.values->may_create ? CONF_CREATE : CONF_OVERWRITE,
 	    is_write ? "uploads" : "reads", "are allowed");
 	return true;
 }
@@ -134,12 +135,22 @@ is_unique(const struct admission *a)
 	return a->rules.values->upload_names == CONF_UPLOAD_UNIQUE;
 }
 
+/* A rename would not ask whether the file itself may be written. */
+static bool
+may_write_target(struct admission *a)
+{
+	const struct naming *n = &a->naming;
+	int err = resolve_may_write(&n->root, n->path);
+
+	return err == 0 || naming_refuse(n, &a->verdict, n->path, "write",
+	    err);
+}
+
 /* May it be written, by the rules?  What stands there is only looked at. */
 static bool
 check_target(struct admission *a)
 {
 	struct naming *n = &a->naming;
-	int err;
 
 	if (!naming_place(n, &a->verdict))
 		return false;
@@ -147,12 +158,7 @@ check_target(struct admission *a)
 	if (!access_write(&a->verdict, &a->rules,
 	    a->may_replace ? &n->st : NULL))
 		return false;
-	if (!a->may_replace)
-		return true;
-	/* a rename would not ask whether the file itself may be written */
-	err = resolve_may_write(&n->root, n->path);
-	return err == 0 || naming_refuse(n, &a->verdict, n->path, "write",
-	    err);
+	return !a->may_replace || may_write_target(a);
 }
 
 /* The file that stands there is changed itself, when all has arrived. */
@@ -294,12 +300,18 @@ may_still(struct admission *a)
 	if (!a->may_replace)
 		return true;
 	err = resolve_stat(&n->root, n->path, &now);
+	if (err == 0 && now.st_ino == n->st.st_ino &&
+	    now.st_dev == n->st.st_dev)
+		return may_write_target(a);
+	/* the file that gets the content is not the one of that name */
+	if (a->upload.in_place)
+		return refuse_with(a, OUTCOME_FAILED, PACKET_ERR_UNDEFINED,
+		    "the file was removed or replaced while the upload ran");
 	if (err != 0)
 		return err == -ENOENT || refuse_errno(a, "store the file",
 		    -err);
-	if (now.st_ino == n->st.st_ino && now.st_dev == n->st.st_dev)
-		return true;
-	return access_write(&a->verdict, &a->rules, &now);
+	return access_write(&a->verdict, &a->rules, &now) &&
+	    may_write_target(a);
 }
 
 /* NAME.YYYYMMDD-HHMMSS.NN */
@@ -334,8 +346,12 @@ admission_store(struct admission *a)
 
 	if (!may_still(a))
 		return -ECANCELED;
-	if (!is_unique(a))
-		return fileio_upload_store(&a->upload, a->may_replace);
+	if (!is_unique(a)) {
+		err = fileio_upload_store(&a->upload, a->may_replace);
+		if (err == 0 && a->upload.in_place && !may_still(a))
+			return -ECANCELED;
+		return err;
+	}
 	err = store_unique(a);
 	if (err == 0)
 		show_final_name(a);

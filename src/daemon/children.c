@@ -18,6 +18,7 @@
 #include "os/shm.h"
 
 #define SILENT_LONG	(2 * US_PER_S)	/* such a transfer makes room */
+#define LEAVE_SPAN	(250 * 1000)	/* who was told to go has gone by then */
 #define FORK_SPAN	(2 * US_PER_S)	/* since a fork failed */
 
 void
@@ -46,12 +47,25 @@ make_id(struct children *c, char out[static TRANSLOG_ID_LEN + 1])
 	snprintf(out, TRANSLOG_ID_LEN + 1, "%016llx", (unsigned long long)z);
 }
 
+/* Slots in use, those above a limit that was lowered too. */
+static uint32_t
+count_used(struct children *c)
+{
+	uint32_t i, count = 0;
+
+	for (i = 0; i < c->service->slots; i++)
+		count += atomic_load(&slot_at(c, i)->state) != LIVE_FREE;
+	return count;
+}
+
 /* A free slot for a new transfer, or -1. */
 static int64_t
 claim_slot(struct children *c)
 {
 	uint32_t max = c->service->conf->max_transfers, i, at, state;
 
+	if (c->service->slots > max && count_used(c) >= max)
+		return -1;
 	for (i = 0; i < max; i++) {
 		at = (c->next_slot + i) % max;
 		state = LIVE_FREE;
@@ -141,7 +155,8 @@ say_fork_failed(struct children *c, int err)
 	    now_us - c->fork_failed_us < US_PER_S)
 		return;
 	c->fork_failed_us = now_us;
-	diag_log(DIAG_ERROR, "fork: %s", strerror(err));
+	diag_log(DIAG_ERROR, "no process or socket for a transfer: %s",
+	    strerror(err));
 }
 
 static pid_t
@@ -223,29 +238,45 @@ pass_on(void *arg, const struct netio_origin *origin, const uint8_t *buf,
 	c->foreign(c->foreign_arg, from->listener, origin, buf, len);
 }
 
-/* single-port: the socket is made here, where the port may be bound. */
-static void
+/*
+ * single-port: the socket is made here, where the port may be bound.  From
+ * another port the client would get nothing.  0 or -errno.
+ */
+static int
 make_socket(struct children *c, struct transfer_order *order)
 {
 	struct drained from = { c, order->listener };
+	int fd;
 
 	if (!c->service->conf->single_port)
-		return;
-	order->sock = oneport_connect(order->listener, &order->origin);
-	if (order->sock < 0) {
-		diag_log(DIAG_ERROR, "single-port socket: %s",
-		    strerror(-order->sock));
-		order->sock = -1;
-		return;
-	}
-	(void)oneport_drain(order->sock, pass_on, &from);
+		return 0;
+	fd = oneport_connect(order->listener, &order->origin);
+	if (fd < 0)
+		return fd;
+	order->sock = fd;
+	(void)oneport_drain(fd, pass_on, &from);
+	return 0;
 }
 
-static void
-close_socket(struct transfer_order *order)
+/* One that is ready, or a new one.  -1 with errno set: there is none. */
+static pid_t
+get_process(struct children *c, struct transfer_order *order)
 {
+	pid_t pid;
+	int err = make_socket(c, order);
+
+	if (err != 0) {
+		errno = -err;
+		return -1;
+	}
+	pid = pool_hand_over(&c->pool, order);
+	if (pid == 0)
+		pid = fork_transfer(c, order);
+	err = errno;
 	if (order->sock != -1)
 		close(order->sock);
+	errno = err;
+	return pid;
 }
 
 static void
@@ -283,12 +314,7 @@ children_start(struct children *c, const struct request *r)
 	make_order(c, r, &order);
 	order.slot = (uint32_t)slot;
 	fill_slot(slot_at(c, order.slot), &order, r->whole_hash);
-	make_socket(c, &order);
-	/* one that is ready, or a new one */
-	pid = pool_hand_over(&c->pool, &order);
-	if (pid == 0)
-		pid = fork_transfer(c, &order);
-	close_socket(&order);
+	pid = get_process(c, &order);
 	if (pid == -1) {
 		say_fork_failed(c, errno);
 		children_free_slot(slot_at(c, order.slot));
@@ -303,7 +329,7 @@ children_tell_to_go(struct children *c, uint32_t slot,
     enum transfer_word word)
 {
 	c->list[slot].was_told_to_go = true;
-	c->leaving++;
+	c->list[slot].told_us = clock_mono_us();
 	transfer_tell(c->pids[slot], word);
 }
 
@@ -323,16 +349,26 @@ may_go(struct children *c, uint32_t index, uint64_t now_us)
 	    atomic_load(&slot->heard_us) == 0;
 }
 
+/* One that hangs in a file system does not go, and is not counted on. */
+static bool
+is_leaving(const struct children *c, uint32_t index, uint64_t now_us)
+{
+	const struct child *kid = &c->list[index];
+
+	return c->pids[index] != 0 && kid->was_told_to_go &&
+	    now_us - kid->told_us < LEAVE_SPAN;
+}
+
 void
 children_make_room(struct children *c, unsigned wanted, uint64_t now_us,
     const union netio_addr *client)
 {
 	uint32_t i, slot = 0;
+	unsigned leaving = 0;
 	int first = 0, may;
 
-	if (c->leaving >= wanted)
-		return;
 	for (i = 0; i < c->service->slots; i++) {
+		leaving += is_leaving(c, i, now_us);
 		may = may_go(c, i, now_us);
 		if (may != 0 && client != NULL &&
 		    !is_same_host(&c->list[i].peer, client))
@@ -343,7 +379,7 @@ children_make_room(struct children *c, unsigned wanted, uint64_t now_us,
 		first = may;
 		slot = i;
 	}
-	if (first != 0)
+	if (first != 0 && leaving < wanted)
 		children_tell_to_go(c, slot, first == 2 ? TRANSFER_SHUTDOWN :
 		    TRANSFER_MAKE_ROOM);
 }
@@ -384,8 +420,17 @@ children_refuse(struct children *c, const struct request *r,
 
 	make_order(c, r, &order);
 	say_why(c, r, verdict, why, sizeof(why));
-	make_socket(c, &order);
+	(void)make_socket(c, &order);
 	transfer_busy(&order, why);
+}
+
+void
+children_drop(struct children *c, const struct request *r)
+{
+	struct transfer_order order;
+
+	make_order(c, r, &order);
+	transfer_drop(&order);
 }
 
 /* ---- all of them ------------------------------------------------------ */

@@ -206,5 +206,4 @@ children_bury(struct children *c, uint32_t index, int status)
 	c->pids[index] = 0;
 	c->ends++;
 	c->running--;
-	c->leaving -= c->list[index].was_told_to_go ? 1 : 0;
 }

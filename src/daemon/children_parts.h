@@ -17,6 +17,7 @@ struct child {
 	uint64_t whole_hash;
 	uint64_t started_us;
 	bool was_told_to_go;
+	uint64_t told_us;
 };
 
 /* A transfer that has ended, while copies of its request may still come. */

@@ -98,7 +98,7 @@ open_spool(struct service *s)
 	    O_CLOEXEC);
 }
 
-/* The only one is the working directory, once we are in it. */
+/* While we may: the service user is perhaps not let in. */
 static int
 open_roots(struct service *s, char *why, size_t size)
 {
@@ -106,9 +106,8 @@ open_roots(struct service *s, char *why, size_t size)
 	unsigned i;
 
 	for (i = 0; i < c->dir_count; i++) {
-		s->root_fds[i] = c->dir_count == 1 ? AT_FDCWD :
-		    open_dir(c->dirs[i]);
-		if (s->root_fds[i] < 0 && s->root_fds[i] != AT_FDCWD)
+		s->root_fds[i] = open_dir(c->dirs[i]);
+		if (s->root_fds[i] < 0)
 			return failed(c->dirs[i], s->root_fds[i], why, size);
 	}
 	return 0;
@@ -122,24 +121,18 @@ bound_files(struct service *s)
 {
 	struct landlock_place places[CONF_DIRS_MAX + 1];
 	const struct conf *c = s->conf;
-	int here = open_dir("."), err;
 	unsigned i;
 
-	if (here < 0)
-		return here;
 	/* without a configuration there is nothing to be reached */
 	for (i = 0; i < c->dir_count && !c->is_broken; i++) {
-		places[i].fd = s->root_fds[i] == AT_FDCWD ? here :
-		    s->root_fds[i];
+		places[i].fd = s->root_fds[i];
 		places[i].may_write = is_written(c, i);
 	}
 	if (s->spool_fd != -1) {
 		places[i].fd = s->spool_fd;
 		places[i++].may_write = true;
 	}
-	err = landlock_confine(places, i);
-	close(here);
-	return err;
+	return landlock_confine(places, i);
 }
 #endif
 

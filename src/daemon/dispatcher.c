@@ -173,7 +173,9 @@ static void
 serve_waiting(struct dispatcher *d)
 {
 	uint64_t now_us = clock_mono_us();
-	bool is_full = false, has_end = d->ends_seen != d->children.ends;
+	/* of other dispatchers' transfers nobody tells when they end */
+	bool is_full = false, has_end = d->children.strangers != 0 ||
+	    d->ends_seen != d->children.ends;
 	enum children_start verdict;
 	struct request *r;
 	unsigned i = 0;
@@ -230,12 +232,33 @@ start_or_queue(struct dispatcher *d, struct request *r)
 		enqueue(d, r, verdict);
 }
 
+/* single-port: of what waits, only the client's last word counts. */
+static void
+drop_earlier(struct dispatcher *d, const struct request *r)
+{
+	struct request *w;
+	unsigned i = 0;
+
+	while (i < d->waiting.count) {
+		w = queue_at(&d->waiting, i);
+		if (w->whole_hash == r->whole_hash ||
+		    !netio_equal(&w->origin.peer, &r->origin.peer)) {
+			i++;
+			continue;
+		}
+		children_drop(&d->children, w);
+		leave_queue(d, i);
+	}
+}
+
 static void
 take_request(struct dispatcher *d, struct request *r,
     const struct packet_request *req)
 {
 	enum children_verdict verdict = CHILDREN_COPY;
 
+	if (d->service->conf->single_port)
+		drop_earlier(d, r);
 	d->last_request_us = r->received_us;
 	d->requests++;
 	pool_note_request(&d->children.pool, r->received_us);
@@ -534,12 +557,26 @@ next_deadline(const struct dispatcher *d)
 	if (may_idle_out(d))
 		at = min_u64(at, d->last_request_us +
 		    d->service->linger_s * US_PER_S);
+	/* one look that finds nothing, and then we leave */
+	if (d->service->linger_s == 0 && !d->is_draining && !d->is_empty)
+		at = 0;
 	return at;
+}
+
+/* single-port: has a transfer left something for us with its last breath? */
+static bool
+has_back(const struct dispatcher *d)
+{
+	struct pollfd pfd = { .fd = d->service->back_in_fd, .events = POLLIN };
+
+	return pfd.fd != -1 && poll(&pfd, 1, 0) > 0;
 }
 
 static bool
 is_done(const struct dispatcher *d)
 {
+	if (has_back(d))
+		return false;
 	if (d->is_draining)
 		return d->children.running == 0 && d->waiting.count == 0 &&
 		    d->doubtful_count == 0 &&
@@ -679,6 +716,9 @@ serve_until_done(struct dispatcher *d)
 	while (!is_done(d)) {
 		wait_for_events(d);
 		children_reap(&d->children);
+		/* the last words of those that have ended */
+		if (d->service->back_in_fd != -1)
+			take_back(d);
 		settle_doubts(d);
 		serve_waiting(d);
 		take_returned(d);

@@ -17,6 +17,7 @@
 #include "os/append.h"
 #include "os/clock.h"
 #include "os/diag.h"
+#include "os/process.h"
 #include "os/sandbox.h"
 #include "os/watch.h"
 
@@ -35,14 +36,26 @@
 
 struct generation {
 	pid_t pid;		/* 0: free */
+	unsigned number;	/* the higher, the younger */
 	int control;
 	bool is_ready;		/* it reads the socket ... */
 	bool is_draining;	/* ... or was told to stop */
 };
 
+/* Whether a dispatcher with that configuration has come so far as to read. */
+enum proof {
+	PROVED,
+	UNPROVED_START,		/* nobody needs to know */
+	UNPROVED_CHANGE		/* it gets a notice */
+};
+
 struct keeper {
 	struct service *service;
 	struct conf *conf;	/* the service's, to be freed */
+	struct conf *previous;	/* till a dispatcher reads with conf; or NULL */
+	enum proof proof;	/* of conf: can it be served? */
+	bool is_copy_tried;	/* the last good copy; it cannot */
+	bool is_blind;		/* without inotify; that was said */
 	struct reload *reload;
 	char problem[512];	/* of the files, as it was said; "": none */
 	struct generation gens[GENERATIONS];
@@ -51,7 +64,8 @@ struct keeper {
 	uint64_t renew_at_us, stop_at_us;
 	uint64_t look_at_us, changed_us;	/* at the configuration; since */
 	unsigned stops_asked;
-	unsigned renewals;
+	unsigned renewals, starts;
+	bool must_start;	/* also when the log cannot be opened */
 	unsigned deaths;
 	uint64_t first_death_us;
 	int exit_status;
@@ -76,23 +90,133 @@ tell_all(struct keeper *k, enum dispatcher_order order)
 		tell(&k->gens[i], order);
 }
 
+/* ---- which configuration ---------------------------------------------- */
+
+/* The same to syslog and log; the live table's header says it on. */
+static void
+note_configuration(struct keeper *k, enum diag_level level, const char *text,
+    const char *problem)
+{
+	struct translog_record rec;
+
+	diag_log(level, "%s", text);
+	translog_clear(&rec);
+	(void)service_notice(k->service, &rec, text);
+	setup_note_problem(k->service, problem);
+}
+
+static void
+note_bad(struct keeper *k)
+{
+	const char *problem = k->reload->report.first;
+	char text[640];
+
+	/* the same as before is no news */
+	if (strcmp(problem, k->problem) == 0)
+		return;
+	snprintf(k->problem, sizeof(k->problem), "%s", problem);
+	snprintf(text, sizeof(text), "configuration error, %s: %s",
+	    k->conf->is_broken ? "requests are refused" :
+	    "the last good one stays in use", problem);
+	note_configuration(k, DIAG_ERROR, text, problem);
+}
+
+/* A good one that cannot be put in use is looked at again, and again. */
+static void
+note_unusable(struct keeper *k, const char *why)
+{
+	snprintf(k->reload->report.first, sizeof(k->reload->report.first),
+	    "%s: %s; syslog says more", k->reload->args->file != NULL ?
+	    k->reload->args->file : "command line", why);
+	note_bad(k);
+	k->reload->is_fresh = true;
+	k->look_at_us = clock_mono_us() + RENEW_RETRY;
+}
+
+/* A dispatcher reads by it: it is in force, and becomes the last good copy. */
+static void
+prove(struct keeper *k)
+{
+	enum proof before = k->proof;
+	int err;
+
+	k->proof = PROVED;
+	if (before == PROVED)
+		return;
+	conf_free(k->previous);
+	k->previous = NULL;
+	k->is_copy_tried = false;
+	err = reload_keep(k->reload, k->conf);
+	if (err != 0)
+		diag_log(DIAG_WARNING, "%s: %s", k->reload->good_path,
+		    strerror(-err));
+	if (before == UNPROVED_CHANGE)
+		note_configuration(k, DIAG_NOTICE, "new configuration", "");
+}
+
+/* The new one cannot be served: the one before it is the service's again. */
+static bool
+give_back_previous(struct keeper *k)
+{
+	if (k->previous == NULL ||
+	    setup_renew(k->service, k->previous) != 0)
+		return false;
+	conf_free(k->conf);
+	k->conf = k->previous;
+	k->previous = NULL;
+	k->proof = PROVED;
+	note_unusable(k, "it cannot be served");
+	return true;
+}
+
+/*
+ * At a cold start nothing was before it: the last good copy, or a server that
+ * tells its clients so.
+ */
+static bool
+take_lesser(struct keeper *k)
+{
+	struct conf *c;
+
+	if (k->conf->listen != CONF_LISTEN_NO || k->conf->is_broken)
+		return false;
+	c = reload_make_do(k->reload, !k->is_copy_tried,
+	    setup_empty_dir(k->service));
+	k->is_copy_tried = true;
+	if (c == NULL || setup_renew(k->service, c) != 0) {
+		conf_free(c);
+		return false;
+	}
+	conf_free(k->conf);
+	k->conf = c;
+	k->proof = PROVED;
+	note_unusable(k, "it cannot be served");
+	return true;
+}
+
 /* ---- dispatchers ------------------------------------------------------ */
 
-/* In the child: only the service and the way back to the keeper remain. */
+/*
+ * In the child: only the service and the way back to the keeper remain.  Look
+ * ups of users may have left descriptors, of which we know nothing.
+ */
 static void
 become_dispatcher(struct keeper *k, int control, bool sweep)
 {
+	const struct service *s = k->service;
+	int keep[LAUNCH_MAX + 4];
+	unsigned count = 0;
 	sigset_t all;
-	int i;
 
-	close(k->signals);
-	if (k->inotify != -1)
-		close(k->inotify);
-	if (k->reload->watch_fd != -1)
-		close(k->reload->watch_fd);
-	for (i = 0; i < GENERATIONS; i++)
-		if (k->gens[i].pid != 0)
-			close(k->gens[i].control);
+	for (; count < s->listener_count; count++)
+		keep[count] = s->listeners[count].fd;
+	keep[count++] = control;
+	keep[count++] = s->table_fd;
+	if (s->log_fd != -1)
+		keep[count++] = s->log_fd;
+	if (diag_descriptor() != -1)
+		keep[count++] = diag_descriptor();
+	process_keep_only(keep, count);
 	sigfillset(&all);
 	sigprocmask(SIG_UNBLOCK, &all, NULL);
 	dispatcher_run(k->service, control, sweep);
@@ -138,8 +262,22 @@ start_dispatcher(struct keeper *k, bool sweep)
 	g->pid = pid;
 	g->control = pair[0];
 	g->is_ready = g->is_draining = false;
+	g->number = ++k->starts;
 	k->newest = g;
 	return true;
+}
+
+/* The others stop reading, and end with their last transfer. */
+static void
+drain_others(struct keeper *k, const struct generation *reader)
+{
+	int i;
+
+	for (i = 0; i < GENERATIONS; i++)
+		if (&k->gens[i] != reader) {
+			k->gens[i].is_draining = true;
+			tell(&k->gens[i], DISPATCHER_DRAIN);
+		}
 }
 
 /* The new one reads: only now may the ones before it stop. */
@@ -147,7 +285,6 @@ static void
 on_ready(struct keeper *k, struct generation *g)
 {
 	char byte;
-	int i;
 
 	if (recv(g->control, &byte, 1, MSG_DONTWAIT) != 1 ||
 	    byte != DISPATCHER_READY || g->is_ready)
@@ -155,11 +292,8 @@ on_ready(struct keeper *k, struct generation *g)
 	g->is_ready = true;
 	if (g != k->newest)
 		return;
-	for (i = 0; i < GENERATIONS; i++)
-		if (&k->gens[i] != g) {
-			k->gens[i].is_draining = true;
-			tell(&k->gens[i], DISPATCHER_DRAIN);
-		}
+	drain_others(k, g);
+	prove(k);
 }
 
 static void
@@ -169,16 +303,20 @@ give_up(struct keeper *k, int status)
 	k->must_exit = true;
 }
 
-/* A dispatcher that was not told to stop: one that reads, else any. */
+/* A dispatcher that was not told to stop: the youngest that reads, else any. */
 static struct generation *
 find_reader(struct keeper *k)
 {
 	struct generation *found = NULL, *g;
 
-	for (g = k->gens; g < k->gens + GENERATIONS; g++)
-		if (g->pid != 0 && !g->is_draining &&
-		    (found == NULL || g->is_ready))
+	for (g = k->gens; g < k->gens + GENERATIONS; g++) {
+		if (g->pid == 0 || g->is_draining)
+			continue;
+		if (found == NULL || g->is_ready > found->is_ready ||
+		    (g->is_ready == found->is_ready &&
+		    g->number > found->number))
 			found = g;
+	}
 	return found;
 }
 
@@ -189,8 +327,11 @@ fall_back(struct keeper *k)
 	k->newest = find_reader(k);
 	if (k->newest == NULL)
 		return false;
-	k->renew_at_us = clock_mono_us() + RENEW_RETRY;
 	diag_log(DIAG_ERROR, "the old dispatcher goes on");
+	if (k->newest->is_ready)
+		drain_others(k, k->newest);
+	if (!give_back_previous(k))
+		k->renew_at_us = clock_mono_us() + RENEW_RETRY;
 	return true;
 }
 
@@ -239,10 +380,11 @@ on_dispatcher_end(struct keeper *k, struct generation *g, int status)
 	}
 	if (fall_back(k))
 		return;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == DISPATCHER_NO_WALLS)
-		give_up(k, DISPATCHER_NO_WALLS);
-	else
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != DISPATCHER_NO_WALLS)
 		replace(k, status);
+	else if ((!give_back_previous(k) && !take_lesser(k)) ||
+	    !start_dispatcher(k, true))
+		give_up(k, DISPATCHER_NO_WALLS);
 }
 
 static void
@@ -316,6 +458,8 @@ renew(struct keeper *k, bool must_start)
 {
 	int fd;
 
+	k->must_start = k->must_start || must_start;
+
 	k->renew_at_us = NEVER;
 	k->renewals++;
 	if (k->stops_asked != 0)
@@ -328,7 +472,7 @@ renew(struct keeper *k, bool must_start)
 		diag_log(DIAG_ERROR, "%s: %s; tried again in 10 s",
 		    k->service->conf->log_path, strerror(-fd));
 		k->renew_at_us = clock_mono_us() + RENEW_RETRY;
-		if (!must_start)
+		if (!k->must_start)
 			return;
 	} else {
 		if (k->service->log_fd != -1)
@@ -338,72 +482,55 @@ renew(struct keeper *k, bool must_start)
 	}
 	if (k->newest != NULL && !start_dispatcher(k, false))
 		k->renew_at_us = clock_mono_us() + RENEW_RETRY;
+	else
+		k->must_start = false;
 }
 
 /* ---- the configuration ------------------------------------------------ */
 
-/* The same to syslog and log; the live table's header says it on. */
-static void
-note_configuration(struct keeper *k, enum diag_level level, const char *text,
-    const char *problem)
-{
-	struct translog_record rec;
-
-	diag_log(level, "%s", text);
-	translog_clear(&rec);
-	(void)service_notice(k->service, &rec, text);
-	setup_note_problem(k->service, problem);
-}
-
-static void
-note_bad(struct keeper *k)
-{
-	const char *problem = k->reload->report.first;
-	char text[640];
-
-	/* the same as before is no news */
-	if (strcmp(problem, k->problem) == 0)
-		return;
-	snprintf(k->problem, sizeof(k->problem), "%s", problem);
-	snprintf(text, sizeof(text), "configuration error, %s: %s",
-	    k->conf->is_broken ? "requests are refused" :
-	    "the last good one stays in use", problem);
-	note_configuration(k, DIAG_ERROR, text, problem);
-}
-
-/* It is fine, and cannot be put in use: no room for the table, say. */
-static void
-note_not_adopted(struct keeper *k)
-{
-	snprintf(k->reload->report.first, sizeof(k->reload->report.first),
-	    "%s: cannot be put in use now, tried again in 10 s; syslog says "
-	    "why", k->reload->args->file != NULL ? k->reload->args->file :
-	    "command line");
-	note_bad(k);
-	k->reload->is_fresh = true;
-	k->look_at_us = clock_mono_us() + RENEW_RETRY;
-}
-
-/* From now on it is c's; what can fail is done before anything changes. */
+/* c is the service's from now on, and the one before it if c proves bad. */
 static void
 adopt(struct keeper *k, struct conf *c)
 {
-	int err;
-
 	if (setup_renew(k->service, c) != 0) {
 		conf_free(c);
-		note_not_adopted(k);
+		note_unusable(k, "it cannot be put in use now");
 		return;
 	}
-	k->problem[0] = '\0';
-	conf_free(k->conf);
+	if (k->proof == PROVED && !k->conf->is_broken)
+		k->previous = k->conf;
+	else
+		conf_free(k->conf);
 	k->conf = c;
-	err = reload_keep(k->reload, c);
-	if (err != 0)
-		diag_log(DIAG_WARNING, "%s: %s", k->reload->good_path,
-		    strerror(-err));
-	note_configuration(k, DIAG_NOTICE, "new configuration", "");
+	k->proof = UNPROVED_CHANGE;
+	k->problem[0] = '\0';
 	renew(k, true);
+}
+
+/*
+ * From here on changes are seen.  One that came before is looked at now, and
+ * a problem again and again: a directory may be there later, too.
+ */
+static void
+watch_files(struct keeper *k)
+{
+	uint64_t now_us = clock_mono_us();
+	struct reload *r = k->reload;
+
+	reload_watch(r);
+	if (r->watch_err != 0 && !k->is_blind)
+		diag_log(DIAG_WARNING, "inotify: %s; changes of the "
+		    "configuration are looked for every 10 s",
+		    strerror(-r->watch_err));
+	k->is_blind = r->watch_err != 0;
+	if (r->is_fresh)
+		k->look_at_us = now_us + FRESH_SPAN;
+	else if (reload_has_changed(r))
+		k->look_at_us = now_us;
+	else if (r->is_bad || k->is_blind)
+		k->look_at_us = now_us + RENEW_RETRY;
+	if (r->is_bad)
+		r->is_fresh = true;
 }
 
 /*
@@ -419,14 +546,13 @@ look_at_configuration(struct keeper *k)
 	k->changed_us = 0;
 	if (k->stops_asked != 0)
 		return;
-	/* before the look, and a directory may be there that was not */
-	reload_watch(k->reload);
-	if (!reload_has_changed(k->reload))
+	if (!reload_has_changed(k->reload)) {
+		/* a directory may be there that was not */
+		watch_files(k);
 		return;
+	}
 	c = reload_look(k->reload);
-	reload_watch(k->reload);
-	if (k->reload->is_fresh)
-		k->look_at_us = clock_mono_us() + FRESH_SPAN;
+	watch_files(k);
 	if (c == NULL) {
 		note_bad(k);
 		return;
@@ -624,20 +750,13 @@ wait_for_events(struct keeper *k)
 static void
 watch_configuration(struct keeper *k)
 {
-	int err;
-
-	reload_watch(k->reload);
-	if (k->reload->is_fresh)
-		k->look_at_us = clock_mono_us() + FRESH_SPAN;
-	if (k->reload->is_bad) {
+	k->proof = k->reload->is_bad ? PROVED : UNPROVED_START;
+	k->is_copy_tried = k->reload->is_bad;
+	if (k->reload->is_bad)
 		note_bad(k);
-		return;
-	}
-	setup_note_problem(k->service, "");
-	err = reload_keep(k->reload, k->conf);
-	if (err != 0)
-		diag_log(DIAG_WARNING, "%s: %s", k->reload->good_path,
-		    strerror(-err));
+	else
+		setup_note_problem(k->service, "");
+	watch_files(k);
 }
 
 int
@@ -670,6 +789,7 @@ keeper_run(struct service *s, struct conf *c, struct reload *reload)
 	while (!is_done(&k))
 		wait_for_events(&k);
 	conf_free(k.conf);
+	conf_free(k.previous);
 	s->conf = NULL;
 	return k.exit_status;
 }

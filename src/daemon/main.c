@@ -103,21 +103,9 @@ say_problem(void *arg, bool is_warning, const char *text)
 }
 
 /*
- * At a cold start without a usable file: the last good copy, or a server
- * that tells its clients so.  Only who is at hand to read it gets an error.
+ * At a cold start without a usable configuration clients are served by the
+ * last good copy, or told so.  Only who is at hand to read it gets an error.
  */
-static struct conf *
-make_do(struct service *s, struct reload *r)
-{
-	struct conf *c = reload_last_good(r);
-	const char *empty;
-
-	if (c != NULL)
-		return c;
-	empty = setup_empty_dir(s);
-	return conf_make_broken(r->args, empty != NULL ? empty : "/");
-}
-
 static int
 configure(struct service *s, struct reload *r, bool by_hand, struct conf **c)
 {
@@ -130,8 +118,8 @@ configure(struct service *s, struct reload *r, bool by_hand, struct conf **c)
 	*c = reload_look(r);
 	setup_state(s, *c);
 	reload_set_state_dir(r, s->state_dir);
-	if (*c == NULL && args->file != NULL && !by_hand)
-		*c = make_do(s, r);
+	if (*c == NULL && !by_hand)
+		*c = reload_make_do(r, true, setup_empty_dir(s));
 	if (*c != NULL)
 		return EXIT_SUCCESS;
 	return tools_exit_status(args);
@@ -200,18 +188,22 @@ make_absolute(const char **file, char path[static PATH_MAX])
 	return true;
 }
 
-/* Files that are read again later, when we have left that folder. */
+/* Room for names that are needed when we have left that folder. */
+struct names {
+	char file[PATH_MAX], map[PATH_MAX], pidfile[PATH_MAX];
+};
+
 static bool
-make_all_absolute(struct conf_args *args, char file[static PATH_MAX],
-    char map[static PATH_MAX])
+make_all_absolute(struct conf_args *args, struct names *names)
 {
 	unsigned i;
 
 	for (i = 0; i < args->override_count; i++)
 		if (args->overrides[i].key == CONF_MAP_FILE &&
-		    !make_absolute(&args->overrides[i].text, map))
+		    !make_absolute(&args->overrides[i].text, names->map))
 			return false;
-	return make_absolute(&args->file, file);
+	return make_absolute(&args->file, names->file) &&
+	    make_absolute(&args->pidfile, names->pidfile);
 }
 
 static int
@@ -264,7 +256,8 @@ main(int argc, char **argv)
 {
 	struct conf_args args;
 	struct launch l;
-	char usage[512], why[256], file[PATH_MAX], map[PATH_MAX];
+	char usage[512], why[256];
+	struct names names;
 	bool is_understood, by_hand;
 	int status, ready = -1;
 
@@ -287,7 +280,7 @@ main(int argc, char **argv)
 			fputs(conf_usage(), stderr);
 		return SETUP_USAGE;
 	}
-	if (!make_all_absolute(&args, file, map))
+	if (!make_all_absolute(&args, &names))
 		return SETUP_NOINPUT;
 	if (args.listen == CONF_LISTEN_DETACH) {
 		ready = detach();

@@ -325,6 +325,21 @@ naming_spell(struct naming *n, struct access_verdict *v,
 	return true;
 }
 
+/*
+ * All spellings, whichever of them will be found: "tftpboot -> ." is a usual
+ * link, and may not lead round a rule.
+ */
+static bool
+are_names_allowed(const struct naming *n, struct access_verdict *v)
+{
+	unsigned i;
+
+	for (i = 0; i < n->spelling_count; i++)
+		if (!access_file_name(v, n->rules, n->spellings[i]))
+			return false;
+	return true;
+}
+
 /* ---- reads ------------------------------------------------------------ */
 
 bool
@@ -333,11 +348,10 @@ naming_find(struct naming *n, struct access_verdict *v)
 	int err = -ENOENT;
 	unsigned i;
 
-	for (i = 0; i < n->spelling_count && is_missing(err); i++) {
-		if (!access_file_name(v, n->rules, n->spellings[i]))
-			return false;
+	if (!are_names_allowed(n, v))
+		return false;
+	for (i = 0; i < n->spelling_count && is_missing(err); i++)
 		err = try_spelling(n, n->spellings[i]);
-	}
 	n->exists = err == 0;
 	trail_walk(n->trail, &n->root, n->path);
 	/* another spelling of it, or the client's own directory */
@@ -408,7 +422,7 @@ naming_place(struct naming *n, struct access_verdict *v)
 {
 	int hops, err;
 
-	if (!access_file_name(v, n->rules, n->spellings[0]))
+	if (!are_names_allowed(n, v))
 		return false;
 	enter_root(n, n->only_root != -1 ? (uint8_t)n->only_root :
 	    n->rules->values->upload_root);

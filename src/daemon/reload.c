@@ -128,8 +128,8 @@ say_nothing(void *arg, bool is_warning, const char *text)
 	(void)text;
 }
 
-struct conf *
-reload_last_good(struct reload *r)
+static struct conf *
+read_copy(struct reload *r)
 {
 	struct conf_report report = { .say = say_nothing };
 	struct conf_args args = *r->args;
@@ -143,18 +143,30 @@ reload_last_good(struct reload *r)
 	return c;
 }
 
+struct conf *
+reload_make_do(struct reload *r, bool may_be_good, const char *empty)
+{
+	struct conf *c = may_be_good ? read_copy(r) : NULL;
+
+	if (c != NULL)
+		return c;
+	return conf_make_broken(r->args, empty != NULL ? empty : "/");
+}
+
 static int
 write_copy(const char *path, const char *text, size_t len)
 {
 	int fd, err = 0;
+	ssize_t n;
 
 	(void)unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 	    0600);
 	if (fd == -1)
 		return -errno;
-	if (write(fd, text, len) != (ssize_t)len)
-		err = errno == 0 ? -ENOSPC : -errno;
+	n = write(fd, text, len);
+	if (n != (ssize_t)len)
+		err = n == -1 ? -errno : -ENOSPC;
 	if (err == 0 && fsync(fd) == -1)
 		err = -errno;
 	close(fd);
@@ -217,6 +229,9 @@ reload_watch(struct reload *r)
 	if (files->count == 0)
 		return;
 	r->watch_fd = watch_open();
+	r->watch_err = r->watch_fd < 0 ? r->watch_fd : 0;
+	if (r->watch_fd < 0)
+		r->watch_fd = -1;
 	for (i = 0; i < files->count && r->watch_fd != -1; i++)
 		watch_add(r->watch_fd, files->items[i]);
 }

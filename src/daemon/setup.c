@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -14,7 +15,6 @@
 #include "os/append.h"
 #include "os/clock.h"
 #include "os/diag.h"
-#include "os/memory.h"
 #include "os/shm.h"
 
 #define TABLES_MAX	10	/* servers at the same time */
@@ -124,20 +124,50 @@ make_dir(const char *path, mode_t mode)
 	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* The service user's own, and nobody else's. */
+/* Ours alone to write in: what it holds is believed at the next start. */
+static bool
+is_ours(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+	    st.st_uid == geteuid() && (st.st_mode & 022) == 0;
+}
+
+/* The service user's own, and nobody else's.  0 or -errno. */
+static int
+close_to_others(int fd, const struct sandbox_plan *plan)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -errno;
+	if ((st.st_mode & 07777) != 0700 && fchmod(fd, 0700) == -1)
+		return -errno;
+	if (plan->change_user && st.st_uid != plan->uid &&
+	    fchown(fd, plan->uid, plan->gid) == -1)
+		return -errno;
+	return 0;
+}
+
 static void
 make_spool(const struct service *s)
 {
 	char path[SERVICE_SPOOL_MAX];
+	int fd, err;
 
 	if (s->state_dir[0] == '\0')
 		return;
 	service_spool_path(s, path);
-	if (!make_dir(path, 0700))
-		return;
-	if (s->walls.change_user &&
-	    lchown(path, s->walls.uid, s->walls.gid) == -1)
-		diag_log(DIAG_WARNING, "%s: %s", path, strerror(errno));
+	(void)mkdir(path, 0700);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	err = fd == -1 ? -errno : close_to_others(fd, &s->walls);
+	if (fd != -1)
+		close(fd);
+	if (err != 0)
+		diag_log(DIAG_WARNING, "%s: %s; files in directories that may "
+		    "not be written cannot be overwritten", path,
+		    strerror(-err));
 }
 
 void
@@ -153,8 +183,12 @@ setup_state(struct service *s, const struct conf *c)
 		slash = strrchr(s->state_dir, '/');
 		*slash = '\0';
 	}
-	if (!make_dir(s->state_dir, 0755))
-		s->state_dir[0] = '\0';
+	if (make_dir(s->state_dir, 0755) && is_ours(s->state_dir))
+		return;
+	diag_log(DIAG_WARNING, "%s: not a directory that only we may write; "
+	    "no last good copy is kept, and files in directories that may "
+	    "not be written cannot be overwritten", s->state_dir);
+	s->state_dir[0] = '\0';
 }
 
 /* ---- the walls -------------------------------------------------------- */
@@ -247,6 +281,7 @@ setup_walls(struct service *s, const struct conf *c)
 		return SETUP_OSERR;
 	}
 	s->walls = plan;
+	make_spool(s);
 	if (!plan.change_root || !plan.change_user)
 		diag_log(DIAG_WARNING, "not started as root, so these walls "
 		    "are missing:%s%s", plan.change_root ? "" : " chroot",
@@ -307,19 +342,16 @@ count_slots(const struct service *s, const struct conf *c)
 static void
 write_header(const struct service *s, const struct conf *c)
 {
-	struct live_header *h = shm_map(s->table_fd, 0, LIVE_PAGE);
+	struct live_header h = {
+		.magic = LIVE_MAGIC,
+		.slots = s->slots,
+		.page_size = LIVE_PAGE,
+		.started_us = clock_real_us(),
+		.keeper_pid = (int32_t)getpid(),
+	};
 
-	if (h == NULL)
-		return;
-	memset(h, 0, sizeof(*h));
-	h->magic = LIVE_MAGIC;
-	h->slots = s->slots;
-	h->page_size = LIVE_PAGE;
-	h->started_us = clock_real_us();
-	h->keeper_pid = (int32_t)getpid();
-	snprintf(h->log_path, sizeof(h->log_path), "%s", c->log_path);
-	/* else each transfer would have it */
-	memory_unmap(h, LIVE_PAGE);
+	snprintf(h.log_path, sizeof(h.log_path), "%s", c->log_path);
+	(void)shm_write(s->table_fd, 0, &h, sizeof(h));
 }
 
 static int
@@ -355,23 +387,23 @@ open_table(struct service *s, const struct conf *c)
 void
 setup_note_problem(const struct service *s, const char *problem)
 {
-	struct live_header *h = shm_map(s->table_fd, 0, LIVE_PAGE);
+	struct live_header h;
 
-	if (h == NULL)
+	if (shm_read(s->table_fd, 0, &h, sizeof(h)) != 0)
 		return;
-	h->conf_is_bad = problem[0] != '\0';
-	snprintf(h->conf_problem, sizeof(h->conf_problem), "%s", problem);
-	memory_unmap(h, LIVE_PAGE);
+	h.conf_is_bad = problem[0] != '\0';
+	snprintf(h.conf_problem, sizeof(h.conf_problem), "%s", problem);
+	(void)shm_write(s->table_fd, 0, &h, sizeof(h));
 }
 
 /* A stand-alone server's log is not where tftpd-stats shall look later. */
 void
 setup_clear_header(const struct service *s)
 {
-	struct live_header *h = shm_map(s->table_fd, 0, LIVE_PAGE);
+	const uint64_t none = 0;
 
-	if (h != NULL)
-		h->magic = 0;
+	(void)shm_write(s->table_fd, offsetof(struct live_header, magic),
+	    &none, sizeof(none));
 }
 
 /* ---- all of it -------------------------------------------------------- */
@@ -397,7 +429,6 @@ setup_service(struct service *s, const struct conf *c)
 	status = setup_walls(s, c);
 	if (status != 0)
 		return status;
-	make_spool(s);
 	s->conf = c;
 	s->linger_s = choose_linger(s, c);
 	open_log(s, c);
@@ -407,13 +438,13 @@ setup_service(struct service *s, const struct conf *c)
 static void
 renew_header(const struct service *s, const struct conf *c)
 {
-	struct live_header *h = shm_map(s->table_fd, 0, LIVE_PAGE);
+	struct live_header h;
 
-	if (h == NULL)
+	if (shm_read(s->table_fd, 0, &h, sizeof(h)) != 0)
 		return;
-	h->slots = s->slots;
-	snprintf(h->log_path, sizeof(h->log_path), "%s", c->log_path);
-	memory_unmap(h, LIVE_PAGE);
+	h.slots = s->slots;
+	snprintf(h.log_path, sizeof(h.log_path), "%s", c->log_path);
+	(void)shm_write(s->table_fd, 0, &h, sizeof(h));
 }
 
 int
@@ -437,7 +468,6 @@ setup_renew(struct service *s, const struct conf *c)
 		*s = before;
 		return status;
 	}
-	make_spool(s);
 	s->conf = c;
 	s->linger_s = choose_linger(s, c);
 	s->slots = count_slots(s, c);

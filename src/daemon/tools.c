@@ -16,6 +16,23 @@
 
 #define COPY_MAX	(1024 * 1024)	/* bytes of a configuration file */
 
+/* --adopt: what is said of the target is about the file that is to be it. */
+struct renaming {
+	const char *target, *source;
+};
+
+static void
+say_renamed(void *arg, bool is_warning, const char *text)
+{
+	const struct renaming *r = arg;
+	size_t len = strlen(r->target);
+	bool is_target = strncmp(text, r->target, len) == 0 &&
+	    text[len] == ':';
+
+	fprintf(stderr, "%s%s%s\n", is_warning ? "warning: " : "",
+	    is_target ? r->source : "", text + (is_target ? len : 0));
+}
+
 static void
 say(void *arg, bool is_warning, const char *text)
 {
@@ -64,6 +81,27 @@ tools_exit_status(const struct conf_args *args)
 
 /* ---- --check ---------------------------------------------------------- */
 
+/* Behind the walls: a directory that the service user may not enter. */
+static bool
+can_enter_all(const struct service *s)
+{
+	const struct conf *c = s->conf;
+	char origin[CONF_ORIGIN_MAX];
+	bool yes = true;
+	unsigned i;
+
+	for (i = 0; i < c->dir_count; i++) {
+		if (faccessat(s->root_fds[i], ".", X_OK, 0) == 0)
+			continue;
+		fprintf(stderr, "%s: root: \"%s\": the service user, %s, may "
+		    "not enter it: %s\n", conf_origin_text(c, &c->values,
+		    CONF_ROOT, origin), c->dirs[i], s->user_text,
+		    strerror(errno));
+		yes = false;
+	}
+	return yes;
+}
+
 /* In a child, for there is no way back. */
 static int
 try_walls(const struct conf *c)
@@ -87,7 +125,8 @@ try_walls(const struct conf *c)
 			_exit(EXIT_FAILURE);
 		}
 		printf("walls: %s\n", s.walls_text);
-		_exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+		_exit(can_enter_all(&s) && fflush(stdout) == 0 ?
+		    EXIT_SUCCESS : EXIT_FAILURE);
 	}
 	if (pid == -1 || waitpid(pid, &status, 0) != pid ||
 	    !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS)
@@ -144,7 +183,7 @@ copy_file(const char *from, const char *to)
 {
 	char *buf = malloc(COPY_MAX);
 	int in = -1, out = -1, err = -ENOMEM;
-	ssize_t n;
+	ssize_t n, written;
 
 	if (buf == NULL)
 		goto out;
@@ -157,9 +196,15 @@ copy_file(const char *from, const char *to)
 	}
 	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 	    0644);
-	if (out == -1 || write(out, buf, (size_t)n) != n ||
-	    fchmod(out, 0644) == -1 || fsync(out) == -1)
-		err = errno == 0 ? -EIO : -errno;
+	if (out == -1) {
+		err = -errno;
+		goto out;
+	}
+	written = write(out, buf, (size_t)n);
+	if (written != n)
+		err = written == -1 ? -errno : -ENOSPC;
+	else if (fchmod(out, 0644) == -1 || fsync(out) == -1)
+		err = -errno;
 out:
 	if (in != -1)
 		close(in);
@@ -193,6 +238,8 @@ sync_dir_of(const char *path)
 static int
 adopt(const struct conf_args *args, const char *target, const char *fresh)
 {
+	struct renaming names = { args->file != NULL ? args->file : CONFFILE,
+	    args->argument };
 	struct conf_report report;
 	struct conf *c;
 	int err;
@@ -204,6 +251,8 @@ adopt(const struct conf_args *args, const char *target, const char *fresh)
 		return EXIT_FAILURE;
 	}
 	tools_report(&report);
+	report.say = say_renamed;
+	report.arg = &names;
 	c = conf_make_as(args, fresh, &report);
 	conf_report_clear(&report);
 	if (c == NULL) {

@@ -21,7 +21,7 @@
 #include "os/shm.h"
 
 #define REFUSED_BATCH	64	/* calls that empty a refused socket's queue */
-#define SPACE_CHECK	(1024 * 1024)	/* bytes between two looks at the disk */
+#define SPACE_CHECK	(64 * 1024)	/* bytes between two looks at the disk */
 #define REPLY_MAX	(BULKIO_SMALL - 1)	/* bytes: ACK or ERROR */
 #define GATHER_MAX	64	/* blocks of an upload in one write */
 #define GATHER_BYTES	(64 * 1024)	/* likewise, in lock-step */
@@ -205,7 +205,10 @@ room_beside(int fd, uint64_t ours)
 	return available < UINT64_MAX - ours ? available + ours : available;
 }
 
-/* Is there still room?  The disk is asked once a megabyte. */
+/*
+ * Is there still room?  The disk is asked often: many small uploads at once
+ * can fill it, too.
+ */
 static bool
 has_room(struct transfer *t)
 {
@@ -388,10 +391,11 @@ take_packets(struct transfer *t, int flags)
 		publish_progress(t);
 		perform_all(t);
 	}
-	if (t->is_in_the_way)
+	if (t->is_in_the_way) {
 		end_by_order(t, OUTCOME_VANISHED,
 		    "the client asked anew from the same port");
-	perform_all(t);
+		perform_all(t);
+	}
 	return 0;
 }
 
@@ -596,4 +600,17 @@ transfer_busy(const struct transfer_order *order, const char *why)
 	leave_port(&t);
 	if (t.a.sock != -1)
 		close(t.a.sock);
+}
+
+void
+transfer_drop(const struct transfer_order *order)
+{
+	struct transfer t;
+
+	transfer_setup(&t, order, NULL);
+	(void)packet_decode_request(order->request, order->request_len,
+	    &t.a.req);
+	access_refuse(&t.a.verdict, OUTCOME_VANISHED, PACKET_ERR_UNDEFINED,
+	    "the client asked anew from the same port");
+	account_refused(&t.account);
 }

@@ -47,6 +47,12 @@ diag_open(bool to_stderr, unsigned verbosity)
 		diag.to_stderr = true;
 }
 
+int
+diag_descriptor(void)
+{
+	return diag.syslog_fd;
+}
+
 void
 diag_close(void)
 {

@@ -20,7 +20,8 @@
 #define CHUNK		4096	/* file bytes that netascii reads at once */
 #define COPY_CHUNK	(16 * 1024)
 #define COPY_AT_ONCE	(1024 * 1024 * 1024)
-#define UNIQUE_MAX	100
+#define UNIQUE_MAX	1000
+#define UNIQUE_FEW	100	/* from here on NN has a third digit */
 #define UNIQUE_EXTRA	4	/* two dots and NN */
 
 void
@@ -528,13 +529,13 @@ fileio_upload_store_unique(struct fileio_upload *u, const char *stamp)
 	unsigned nn;
 	int len, err;
 
-	len = (int)pathname_cut(u->base, room);
 	memcpy(base, u->base, sizeof(base));
 	err = finish_content(u);
 	if (err != 0)
 		return settle(u, err);
 	err = -EEXIST;
 	for (nn = 0; nn < UNIQUE_MAX && err == -EEXIST; nn++) {
+		len = (int)pathname_cut(base, room - (nn >= UNIQUE_FEW));
 		snprintf(u->base, sizeof(u->base), "%.*s.%s.%02u", len, base,
 		    stamp, nn);
 		err = publish(u, false);

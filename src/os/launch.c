@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "os/launch.h"
+#include "os/process.h"
 
 #define LISTEN_FDS_START 3	/* sd_listen_fds(3) */
 
@@ -131,21 +132,7 @@ launch_take(struct launch *l, char *why, size_t size)
 void
 launch_close_others(const struct launch *l)
 {
-	unsigned fd = 3, next, i;
-
-	/* the sockets are few: close the ranges between them, lowest first */
-	for (;;) {
-		next = ~0U;
-		for (i = 0; i < l->count; i++)
-			if ((unsigned)l->fds[i] >= fd &&
-			    (unsigned)l->fds[i] < next)
-				next = (unsigned)l->fds[i];
-		if (next > fd)
-			(void)close_range(fd, next - 1, 0);
-		if (next == ~0U)
-			return;
-		fd = next + 1;
-	}
+	process_keep_only(l->fds, l->count);
 }
 
 /* Split "[ADDR]:PORT" and its shorter forms in place. */

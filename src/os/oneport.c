@@ -112,11 +112,11 @@ oneport_drain(int fd, oneport_take *take, void *arg)
 	for (tries = 0; tries < DRAIN_MAX; tries++) {
 		n = netio_receive_on(fd, buf, sizeof(buf), MSG_DONTWAIT,
 		    &origin, &in_doubt);
-		/* the queue goes on behind the news that the peer is gone */
-		if (n == -EINTR || n == -ECONNREFUSED)
-			continue;
-		if (n < 0)
+		if (n == -EAGAIN || n == -EBADF)
 			break;
+		/* the queue goes on behind the news that the peer is gone */
+		if (n < 0)
+			continue;
 		origin.waited_us = netio_arrived_ago(fd);
 		take(arg, &origin, buf, (size_t)n);
 		taken++;

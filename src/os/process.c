@@ -53,3 +53,23 @@ process_wake(atomic_uint *word)
 {
 	(void)syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
+
+void
+process_keep_only(const int *fds, unsigned count)
+{
+	unsigned fd = STDERR_FILENO + 1, next, i;
+
+	/* they are few: close the ranges between them, lowest first */
+	for (;;) {
+		next = ~0U;
+		for (i = 0; i < count; i++)
+			if ((unsigned)fds[i] >= fd &&
+			    (unsigned)fds[i] < next)
+				next = (unsigned)fds[i];
+		if (next > fd)
+			(void)close_range(fd, next - 1, 0);
+		if (next == ~0U)
+			return;
+		fd = next + 1;
+	}
+}

@@ -124,3 +124,19 @@ shm_map(int fd, uint64_t offset, size_t len)
 
 	return map == MAP_FAILED ? NULL : map;
 }
+
+int
+shm_read(int fd, uint64_t offset, void *buf, size_t len)
+{
+	ssize_t n = pread(fd, buf, len, (off_t)offset);
+
+	return n == (ssize_t)len ? 0 : n == -1 ? -errno : -ENODATA;
+}
+
+int
+shm_write(int fd, uint64_t offset, const void *buf, size_t len)
+{
+	ssize_t n = pwrite(fd, buf, len, (off_t)offset);
+
+	return n == (ssize_t)len ? 0 : n == -1 ? -errno : -ENOSPC;
+}

@@ -286,7 +286,11 @@ set_flag(struct parse *p, int opt)
 	case '6': a->ipv6_only = true; break;
 	case 'j':
 	case 's': a->is_secure = true; break;
-	case 'l': a->listen = CONF_LISTEN_DETACH; break;
+	/* as tftpd-hpa: -L wins, in whatever order they come */
+	case 'l':
+		if (a->listen != CONF_LISTEN_FOREGROUND)
+			a->listen = CONF_LISTEN_DETACH;
+		break;
 	case 'L': a->listen = CONF_LISTEN_FOREGROUND; break;
 	case 'v': a->verbosity++; break;
 	case OPT_READ_ONLY: a->is_read_only = true; break;

@@ -78,7 +78,11 @@ conf_load(struct conf_report *r, const struct conf_origin *at,
 		goto out;
 	}
 	if (!S_ISREG(st->st_mode)) {
-		conf_say(r, false, &self, "it is no regular file");
+		if (at != NULL)
+			conf_say(r, false, at, "%s: %.400s: it is no regular "
+			    "file", what, shown);
+		else
+			conf_say(r, false, &self, "it is no regular file");
 		goto out;
 	}
 	if (trust == CONF_TRUSTED_ONLY && !is_trusted(r, shown, st))

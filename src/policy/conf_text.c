@@ -160,7 +160,8 @@ static void
 wrong_escape(struct scan *s, const char *means)
 {
 	complain(s, s->line, false, "\\%c between double quotes %s; a "
-	    "backslash is \\\\, or use '...', which keeps backslashes",
+	    "backslash is \\\\, or use '...', where only \\\\ and \\' are "
+	    "escapes",
 	    s->at[1], means);
 	put(s, '\\');
 	put(s, '\\');

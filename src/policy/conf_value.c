@@ -95,7 +95,8 @@ parse_size(const char *text, uint64_t *out)
 	if (*unit != '\0') {
 		known = strchr(units, toupper((unsigned char)*unit));
 		if (known == NULL ||
-		    (unit[1] != '\0' && strcasecmp(unit + 1, "iB") != 0))
+		    (unit[1] != '\0' && strcasecmp(unit + 1, "iB") != 0 &&
+		    strcasecmp(unit + 1, "B") != 0))
 			return "has a unit that is not known";
 		shift = 10 * (unsigned)(known - units + 1);
 	}

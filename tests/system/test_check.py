@@ -30,7 +30,7 @@ GLOBS = 'allowed: a list of patterns such as "*.key" or "private/*"'
 PREFIX = 'allowed: a list of directories such as "/tftpboot"'
 RULES = "allowed: a list of rules as in a map file, such as 'r ^[^/] /x/\\0'"
 FORM = 'allowed: KEY = VALUE, client "NETWORK" { ... }, include("FILE")'
-ESCAPE = "a backslash is \\\\, or use '...', which keeps backslashes"
+ESCAPE = "a backslash is \\\\, or use '...', where only \\\\ and \\' are escapes"
 NOT_THERE = "cannot be served (No such file or directory)"
 
 # A line of a file that is good but for it, and what is to be said of it.
@@ -595,15 +595,15 @@ def adopts_good(lane):
 
 
 def adopts_no_bad(lane):
-    """The target stays as it is; problems stand at the lines of the target."""
+    """The target stays as it is; problems stand at the lines of the new file."""
     where = conf(lane)
     where.write("linger = 5")
     before = where.path.read_bytes(), where.path.stat()
     fresh = where.file("draft", where.text("linger = x", "give-up = y"))
     done = tool(lane, "--adopt", fresh, "-f", where.path)
     check_equal((done.returncode, done.stderr.splitlines()[:2]),
-                (1, [where.at(2, f'linger: "x" is no time; {SECONDS}'),
-                     where.at(3, f'give-up: "y" is no time; {GIVE_UP}')]), "exit status, and stderr")
+                (1, [f'{fresh}:2: linger: "x" is no time; {SECONDS}',
+                     f'{fresh}:3: give-up: "y" is no time; {GIVE_UP}']), "exit status, and stderr")
     for args in (("--adopt", where.place / "missing", "-f", where.path),
                  ("--adopt", where.place, "-f", where.path)):
         done = tool(lane, *args)

@@ -386,7 +386,7 @@ test_flags(void)
 		{ "-L", ARGS(listen), CONF_LISTEN_FOREGROUND },
 		{ "--foreground", ARGS(listen), CONF_LISTEN_FOREGROUND },
 		{ "-l -L", ARGS(listen), CONF_LISTEN_FOREGROUND },
-		{ "-L -l", ARGS(listen), CONF_LISTEN_DETACH },
+		{ "-L -l", ARGS(listen), CONF_LISTEN_FOREGROUND },
 		{ "-s", ARGS(is_secure), 1 },
 		{ "--secure", ARGS(is_secure), 1 },
 		{ "--chroot", ARGS(is_secure), 1 },
@@ -933,7 +933,7 @@ test_wrong_values(void)
 		    "65535" },
 		{ "--max-upload G", "--max-upload: \"G\" is no size; allowed: "
 		    SIZES "; 0 allows no upload" },
-		{ "--max-upload 1GB", "--max-upload: \"1GB\" has a unit that "
+		{ "--max-upload 1XB", "--max-upload: \"1XB\" has a unit that "
 		    "is not known; allowed: " SIZES "; 0 allows no upload" },
 		{ "--max-upload 8388608T", "--max-upload: \"8388608T\" is too "
 		    "large; allowed: " SIZES "; 0 allows no upload" },
@@ -1367,14 +1367,14 @@ test_wrong_syntax(void)
 		    "*/" },
 		{ "log = \"/a\\.b\"", "%:1: \\. between double quotes is none "
 		    "of \\\\ \\\" \\$ \\n \\t \\xHH; a backslash is \\\\, or "
-		    "use '...', which keeps backslashes" },
+		    "use '...', where only \\\\ and \\' are escapes" },
 		{ "map-rules = \"r (a) \\1\"", "%:1: \\1 between double "
 		    "quotes is not a digit of a map rule but a byte; a "
-		    "backslash is \\\\, or use '...', which keeps "
-		    "backslashes" },
+		    "backslash is \\\\, or use '...', where only \\\\ and "
+		    "\\' are escapes" },
 		{ "log = \"/a\\x\"", "%:1: \\x between double quotes needs "
 		    "two hexadecimal digits; a backslash is \\\\, or use "
-		    "'...', which keeps backslashes" },
+		    "'...', where only \\\\ and \\' are escapes" },
 		{ "log = \"/a\\x00b\"", "%:1: a text cannot have a NUL "
 		    "byte" },
 		{ "log = \"/a\001b\"", "%:1: byte 0x01; control bytes are "
@@ -1614,7 +1614,8 @@ test_include_wrong(void)
 	    "unexpected closing brace" FORM, "nor leave one open");
 	drop(&m);
 	make_file(&m, "root = \"@\"\ninclude(\"@\")", "");
-	same(m.said, "@: it is no regular file", "a folder");
+	same(m.said, "@/t.conf:2: include: @: it is no regular file",
+	    "a folder");
 	drop(&m);
 	make_file(&m, "root = \"@\"\ninclude(\"~/x\")", "");
 	same(m.said, "@/t.conf:2: include: @/~/x: No such file or directory",
@@ -1653,7 +1654,8 @@ test_file_bad(void)
 	T_OK(m.report.files.count == 1, "whoever waits for it knows it");
 	drop(&m);
 	make(&m, "-f @");
-	same(m.said, "@: it is no regular file", "a folder");
+	same(m.said, "@/t.conf:2: include: @: it is no regular file",
+	    "a folder");
 	drop(&m);
 	(void)mkfifo(path_of("fifo"), 0644);
 	make(&m, "-f @/fifo");

@@ -1086,7 +1086,7 @@ test_unique_taken(void)
 	char name[64];
 	unsigned i;
 
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 1000; i++) {
 		snprintf(name, sizeof(name), "new." STAMP ".%02u", i);
 		t_put(top, name, "old", 0644);
 	}
@@ -1094,12 +1094,12 @@ test_unique_taken(void)
 	    fileio_upload_store_unique(&u, STAMP) == -EEXIST, "no number");
 	T_OK(!exists(HIDDEN) && u.hidden[0] == '\0', "nothing is left");
 	end(&u);
-	unlinkat(top, "new." STAMP ".99", 0);
+	unlinkat(top, "new." STAMP ".999", 0);
 	T_OK(begin_named(&u, "new", ID) == 0 && put(&u, "NEW") == 0 &&
 	    fileio_upload_store_unique(&u, STAMP) == 0 &&
-	    has("new." STAMP ".99", "NEW"), "the last number");
+	    has("new." STAMP ".999", "NEW"), "the last number");
 	end(&u);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 1000; i++) {
 		snprintf(name, sizeof(name), "new." STAMP ".%02u", i);
 		T_OK(unlinkat(top, name, 0) == 0, "set-up");
 	}
