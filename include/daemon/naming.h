@@ -2,8 +2,8 @@
  * naming - from the name that a client sent to the place it means: map
  * rules, one spelling, case, prefix, the client's directory, search path.
  *
- *	sent ─ map rules ─ cleaned, case ─┬─ as it is ──┬─ client-dir/NAME ─┐
- *	                                  └─ stripped ──┴─ NAME ────────────┴─ in each root
+ *	as sent -> map rules -> cleaned, case -> as it is, or stripped
+ *	-> client-dir/NAME, or NAME -> in each root
  *
  * The first place where something stands is it, whether it may be had or not.
  */

@@ -64,7 +64,7 @@ enum conf_sandbox { CONF_SANDBOX_REQUIRE, CONF_SANDBOX_PREFER };
 
 /* Where a value came from. */
 struct conf_origin {
-	const char *where;	/* a file, an option ("-c"), or NULL: built in */
+	const char *where;	/* file, option ("-c"), or NULL: built in */
 	unsigned line;		/* in the file; 0 for an option */
 };
 

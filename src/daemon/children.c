@@ -18,7 +18,7 @@
 #include "os/shm.h"
 
 #define SILENT_LONG	(2 * US_PER_S)	/* such a transfer makes room */
-#define LEAVE_SPAN	(250 * 1000)	/* who was told to go has gone by then */
+#define LEAVE_SPAN	(250 * 1000)	/* who was told to go is gone then */
 #define FORK_SPAN	(2 * US_PER_S)	/* since a fork failed */
 
 void

@@ -12,14 +12,13 @@
 #include "daemon/children.h"
 #include "daemon/confine.h"
 #include "daemon/dispatcher.h"
-#include "daemon/queue.h"
 #include "daemon/transfer.h"
+#include "daemon/waiting.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/memory.h"
 
 #define US_PER_S	1000000ULL
-#define WAIT_FOR_ROOM	(1 * US_PER_S)
 #define LOOK_FOR_ROOM	(100 * 1000)
 #define TERM_PATIENCE	(30 * US_PER_S)
 #define KILL_PATIENCE	(5 * US_PER_S)
@@ -33,9 +32,7 @@ struct dispatcher {
 	struct service *service;
 	int control;		/* -1: the keeper is gone */
 	struct children children;
-	struct queue waiting;		/* for room */
-	unsigned waiting_for_own;	/* of these, for their client's ends */
-	uint64_t ends_seen;		/* of transfers, when they were tried */
+	struct waiting waiting;		/* for room */
 	struct request intake;		/* the datagram being looked at */
 	/* single-port: what transfers' sockets got and others meant */
 	struct queue returned;
@@ -96,105 +93,6 @@ notice(struct dispatcher *d, const char *text, bool with_counts)
 	(void)service_notice(d->service, &rec, text);
 }
 
-/* ---- room ------------------------------------------------------------- */
-
-/* Only this client's own transfers are in its way, or all are. */
-static bool
-is_own_fault(enum children_start verdict)
-{
-	return verdict == CHILDREN_CLIENT_FULL || verdict == CHILDREN_NOT_YET;
-}
-
-static void
-make_room(struct dispatcher *d, const struct request *r,
-    enum children_start verdict, uint64_t now_us)
-{
-	if (verdict == CHILDREN_CLIENT_FULL)
-		children_make_room(&d->children, d->waiting.count, now_us,
-		    &r->origin.peer);
-	else if (verdict != CHILDREN_NOT_YET)
-		children_make_room(&d->children, d->waiting.count, now_us,
-		    NULL);
-}
-
-static void
-set_waits_for_own(struct dispatcher *d, struct request *r, bool yes)
-{
-	d->waiting_for_own += (unsigned)yes - (unsigned)r->waits_for_own;
-	r->waits_for_own = yes;
-}
-
-static void
-leave_queue(struct dispatcher *d, unsigned index)
-{
-	set_waits_for_own(d, queue_at(&d->waiting, index), false);
-	queue_remove(&d->waiting, index);
-}
-
-/* Clients in their own way leave half of the places to others. */
-static void
-enqueue(struct dispatcher *d, struct request *r, enum children_start verdict)
-{
-	bool is_own = is_own_fault(verdict);
-
-	r->waits_for_own = is_own;
-	if ((is_own && d->waiting_for_own >= QUEUE_MAX / 2) ||
-	    !queue_put(&d->waiting, r)) {
-		children_refuse(&d->children, r, verdict);
-		return;
-	}
-	d->waiting_for_own += is_own;
-	make_room(d, r, verdict, r->received_us);
-}
-
-/* Does it leave the queue?  If not, verdict says what it waits for. */
-static bool
-serve_or_refuse(struct dispatcher *d, struct request *r, uint64_t now_us,
-    enum children_start *verdict)
-{
-	*verdict = children_start(&d->children, r);
-	if (*verdict == CHILDREN_STARTED)
-		return true;
-	if (now_us - r->received_us >= WAIT_FOR_ROOM) {
-		children_refuse(&d->children, r, *verdict);
-		return true;
-	}
-	set_waits_for_own(d, r, is_own_fault(*verdict));
-	make_room(d, r, *verdict, now_us);
-	return false;
-}
-
-/*
- * Start what waits, in order; whoever waited too long is told so.  A client
- * that waits for its own transfers does not keep others waiting, and is only
- * looked at again when one has ended.
- */
-static void
-serve_waiting(struct dispatcher *d)
-{
-	uint64_t now_us = clock_mono_us();
-	/* of other dispatchers' transfers nobody tells when they end */
-	bool is_full = false, has_end = d->children.strangers != 0 ||
-	    d->ends_seen != d->children.ends;
-	enum children_start verdict;
-	struct request *r;
-	unsigned i = 0;
-
-	d->ends_seen = d->children.ends;
-	while (i < d->waiting.count) {
-		r = queue_at(&d->waiting, i);
-		if (now_us - r->received_us < WAIT_FOR_ROOM &&
-		    (r->waits_for_own ? !has_end : is_full)) {
-			i++;
-		} else if (serve_or_refuse(d, r, now_us, &verdict)) {
-			leave_queue(d, i);
-		} else {
-			is_full = is_full || !is_own_fault(verdict);
-			i++;
-		}
-	}
-}
-
 /* ---- requests --------------------------------------------------------- */
 
 /* Services that answer whatever they get, and so could be made to loop. */
@@ -220,37 +118,6 @@ may_answer(const struct dispatcher *d, const struct request *r)
 	    !is_refused_port(c, netio_port(&r->origin.peer));
 }
 
-/* Nobody passes those who wait for room; who waits for himself is passed. */
-static void
-start_or_queue(struct dispatcher *d, struct request *r)
-{
-	enum children_start verdict = CHILDREN_FULL;
-
-	if (d->waiting.count == d->waiting_for_own)
-		verdict = children_start(&d->children, r);
-	if (verdict != CHILDREN_STARTED)
-		enqueue(d, r, verdict);
-}
-
-/* single-port: of what waits, only the client's last word counts. */
-static void
-drop_earlier(struct dispatcher *d, const struct request *r)
-{
-	struct request *w;
-	unsigned i = 0;
-
-	while (i < d->waiting.count) {
-		w = queue_at(&d->waiting, i);
-		if (w->whole_hash == r->whole_hash ||
-		    !netio_equal(&w->origin.peer, &r->origin.peer)) {
-			i++;
-			continue;
-		}
-		children_drop(&d->children, w);
-		leave_queue(d, i);
-	}
-}
-
 static void
 take_request(struct dispatcher *d, struct request *r,
     const struct packet_request *req)
@@ -258,7 +125,7 @@ take_request(struct dispatcher *d, struct request *r,
 	enum children_verdict verdict = CHILDREN_COPY;
 
 	if (d->service->conf->single_port)
-		drop_earlier(d, r);
+		waiting_drop_earlier(&d->waiting, r);
 	d->last_request_us = r->received_us;
 	d->requests++;
 	pool_note_request(&d->children.pool, r->received_us);
@@ -266,10 +133,10 @@ take_request(struct dispatcher *d, struct request *r,
 	    req->op == PACKET_WRQ ? "WRQ" : "RRQ", r->client,
 	    (int)(req->name.len < 256 ? req->name.len : 256),
 	    (const char *)req->name.buf);
-	if (!queue_has(&d->waiting, r))
+	if (!waiting_has(&d->waiting, r))
 		verdict = children_judge(&d->children, r);
 	if (verdict == CHILDREN_NEW)
-		start_or_queue(d, r);
+		waiting_add(&d->waiting, r);
 	else if (verdict == CHILDREN_DOUBTFUL &&
 	    d->doubtful_count < DOUBTFUL_MAX)
 		request_copy(&d->doubtful[d->doubtful_count++], r);
@@ -296,7 +163,7 @@ settle_doubts(struct dispatcher *d)
 			if (kept++ != i)
 				request_copy(&d->doubtful[kept - 1], r);
 		} else if (children_judge(&d->children, r) == CHILDREN_NEW) {
-			start_or_queue(d, r);
+			waiting_add(&d->waiting, r);
 		} else {
 			d->repeats++;
 		}
@@ -511,7 +378,8 @@ init_signals(struct dispatcher *d)
 static bool
 init_memory(struct dispatcher *d)
 {
-	if (!queue_init(&d->waiting) || !queue_init(&d->returned) ||
+	if (!waiting_init(&d->waiting, &d->children) ||
+	    !queue_init(&d->returned) ||
 	    !children_init(&d->children, d->service, d->control))
 		return false;
 	d->children.foreign = keep_foreign;
@@ -528,7 +396,7 @@ may_idle_out(const struct dispatcher *d)
 {
 	uint32_t linger_s = d->service->linger_s;
 
-	return linger_s != CONF_FOR_EVER && d->waiting.count == 0 &&
+	return linger_s != CONF_FOR_EVER && d->waiting.queue.count == 0 &&
 	    d->doubtful_count == 0 &&
 	    (linger_s == 0 ? d->is_empty : d->children.running == 0);
 }
@@ -547,7 +415,7 @@ next_deadline(const struct dispatcher *d)
 	if (d->doubtful_count != 0)
 		at = min_u64(at, d->doubtful[0].received_us + DOUBT_SPAN);
 	/* silent transfers come of age while requests wait for their place */
-	if (d->waiting.count != 0)
+	if (d->waiting.queue.count != 0)
 		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
 	at = min_u64(at, d->children.sweep_at_us);
 	at = min_u64(at, pool_trim_at(&d->children.pool));
@@ -578,7 +446,7 @@ is_done(const struct dispatcher *d)
 	if (has_back(d))
 		return false;
 	if (d->is_draining)
-		return d->children.running == 0 && d->waiting.count == 0 &&
+		return d->children.running == 0 && d->waiting.queue.count == 0 &&
 		    d->doubtful_count == 0 &&
 		    (!d->is_stopping || d->children.strangers == 0);
 	return may_idle_out(d) && clock_mono_us() >= d->last_request_us +
@@ -636,7 +504,7 @@ dispatcher_free(struct dispatcher *d)
 	if (d == NULL)
 		return;
 	children_free(&d->children);
-	queue_free(&d->waiting);
+	waiting_free(&d->waiting);
 	queue_free(&d->returned);
 	memory_unmap(d, sizeof(*d));
 }
@@ -720,7 +588,7 @@ serve_until_done(struct dispatcher *d)
 		if (d->service->back_in_fd != -1)
 			take_back(d);
 		settle_doubts(d);
-		serve_waiting(d);
+		waiting_serve(&d->waiting);
 		take_returned(d);
 		end_stragglers(d);
 		pool_trim(&d->children.pool, clock_mono_us());

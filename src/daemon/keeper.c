@@ -12,65 +12,19 @@
 #include <unistd.h>
 
 #include "daemon/dispatcher.h"
-#include "daemon/keeper.h"
 #include "daemon/setup.h"
+#include "keeper_parts.h"
 #include "os/append.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/process.h"
 #include "os/sandbox.h"
-#include "os/watch.h"
 
-#define US_PER_S	1000000ULL
-#define GENERATIONS	32	/* dispatchers that live at the same time */
 #define DEATHS_MAX	5	/* of dispatchers within DEATHS_SPAN */
 #define DEATHS_SPAN	(10 * US_PER_S)
-#define LOG_SETTLE	(500 * 1000)	/* logrotate makes the new file itself */
-#define CONF_SETTLE	(100 * 1000)	/* an editor is done by then ... */
-#define CONF_PATIENCE	(1 * US_PER_S)	/* ... or never is */
-#define FRESH_SPAN	(2 * US_PER_S)	/* until a new file's time is past */
-#define RENEW_RETRY	(10 * US_PER_S)	/* when it did not work */
+#define LOG_SETTLE	(500 * 1000)	/* logrotate makes the file itself */
 #define STOP_PATIENCE	(40 * US_PER_S)
-#define NEVER		UINT64_MAX
 #define EXIT_TROUBLE	70	/* EX_SOFTWARE */
-
-struct generation {
-	pid_t pid;		/* 0: free */
-	unsigned number;	/* the higher, the younger */
-	int control;
-	bool is_ready;		/* it reads the socket ... */
-	bool is_draining;	/* ... or was told to stop */
-};
-
-/* Whether a dispatcher with that configuration has come so far as to read. */
-enum proof {
-	PROVED,
-	UNPROVED_START,		/* nobody needs to know */
-	UNPROVED_CHANGE		/* it gets a notice */
-};
-
-struct keeper {
-	struct service *service;
-	struct conf *conf;	/* the service's, to be freed */
-	struct conf *previous;	/* till a dispatcher reads with conf; or NULL */
-	enum proof proof;	/* of conf: can it be served? */
-	bool is_copy_tried;	/* the last good copy; it cannot */
-	bool is_blind;		/* without inotify; that was said */
-	struct reload *reload;
-	char problem[512];	/* of the files, as it was said; "": none */
-	struct generation gens[GENERATIONS];
-	struct generation *newest;	/* NULL: none reads the socket */
-	int signals, inotify;
-	uint64_t renew_at_us, stop_at_us;
-	uint64_t look_at_us, changed_us;	/* at the configuration; since */
-	unsigned stops_asked;
-	unsigned renewals, starts;
-	bool must_start;	/* also when the log cannot be opened */
-	unsigned deaths;
-	uint64_t first_death_us;
-	int exit_status;
-	bool must_exit;
-};
 
 static void
 tell(const struct generation *g, enum dispatcher_order order)
@@ -88,110 +42,6 @@ tell_all(struct keeper *k, enum dispatcher_order order)
 
 	for (i = 0; i < GENERATIONS; i++)
 		tell(&k->gens[i], order);
-}
-
-/* ---- which configuration ---------------------------------------------- */
-
-/* The same to syslog and log; the live table's header says it on. */
-static void
-note_configuration(struct keeper *k, enum diag_level level, const char *text,
-    const char *problem)
-{
-	struct translog_record rec;
-
-	diag_log(level, "%s", text);
-	translog_clear(&rec);
-	(void)service_notice(k->service, &rec, text);
-	setup_note_problem(k->service, problem);
-}
-
-static void
-note_bad(struct keeper *k)
-{
-	const char *problem = k->reload->report.first;
-	char text[640];
-
-	/* the same as before is no news */
-	if (strcmp(problem, k->problem) == 0)
-		return;
-	snprintf(k->problem, sizeof(k->problem), "%s", problem);
-	snprintf(text, sizeof(text), "configuration error, %s: %s",
-	    k->conf->is_broken ? "requests are refused" :
-	    "the last good one stays in use", problem);
-	note_configuration(k, DIAG_ERROR, text, problem);
-}
-
-/* A good one that cannot be put in use is looked at again, and again. */
-static void
-note_unusable(struct keeper *k, const char *why)
-{
-	snprintf(k->reload->report.first, sizeof(k->reload->report.first),
-	    "%s: %s; syslog says more", k->reload->args->file != NULL ?
-	    k->reload->args->file : "command line", why);
-	note_bad(k);
-	k->reload->is_fresh = true;
-	k->look_at_us = clock_mono_us() + RENEW_RETRY;
-}
-
-/* A dispatcher reads by it: it is in force, and becomes the last good copy. */
-static void
-prove(struct keeper *k)
-{
-	enum proof before = k->proof;
-	int err;
-
-	k->proof = PROVED;
-	if (before == PROVED)
-		return;
-	conf_free(k->previous);
-	k->previous = NULL;
-	k->is_copy_tried = false;
-	err = reload_keep(k->reload, k->conf);
-	if (err != 0)
-		diag_log(DIAG_WARNING, "%s: %s", k->reload->good_path,
-		    strerror(-err));
-	if (before == UNPROVED_CHANGE)
-		note_configuration(k, DIAG_NOTICE, "new configuration", "");
-}
-
-/* The new one cannot be served: the one before it is the service's again. */
-static bool
-give_back_previous(struct keeper *k)
-{
-	if (k->previous == NULL ||
-	    setup_renew(k->service, k->previous) != 0)
-		return false;
-	conf_free(k->conf);
-	k->conf = k->previous;
-	k->previous = NULL;
-	k->proof = PROVED;
-	note_unusable(k, "it cannot be served");
-	return true;
-}
-
-/*
- * At a cold start nothing was before it: the last good copy, or a server that
- * tells its clients so.
- */
-static bool
-take_lesser(struct keeper *k)
-{
-	struct conf *c;
-
-	if (k->conf->listen != CONF_LISTEN_NO || k->conf->is_broken)
-		return false;
-	c = reload_make_do(k->reload, !k->is_copy_tried,
-	    setup_empty_dir(k->service));
-	k->is_copy_tried = true;
-	if (c == NULL || setup_renew(k->service, c) != 0) {
-		conf_free(c);
-		return false;
-	}
-	conf_free(k->conf);
-	k->conf = c;
-	k->proof = PROVED;
-	note_unusable(k, "it cannot be served");
-	return true;
 }
 
 /* ---- dispatchers ------------------------------------------------------ */
@@ -293,7 +143,7 @@ on_ready(struct keeper *k, struct generation *g)
 	if (g != k->newest)
 		return;
 	drain_others(k, g);
-	prove(k);
+	keeper_prove(k);
 }
 
 static void
@@ -330,7 +180,7 @@ fall_back(struct keeper *k)
 	diag_log(DIAG_ERROR, "the old dispatcher goes on");
 	if (k->newest->is_ready)
 		drain_others(k, k->newest);
-	if (!give_back_previous(k))
+	if (!keeper_give_back(k))
 		k->renew_at_us = clock_mono_us() + RENEW_RETRY;
 	return true;
 }
@@ -382,7 +232,7 @@ on_dispatcher_end(struct keeper *k, struct generation *g, int status)
 		return;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != DISPATCHER_NO_WALLS)
 		replace(k, status);
-	else if ((!give_back_previous(k) && !take_lesser(k)) ||
+	else if ((!keeper_give_back(k) && !keeper_take_lesser(k)) ||
 	    !start_dispatcher(k, true))
 		give_up(k, DISPATCHER_NO_WALLS);
 }
@@ -453,8 +303,8 @@ on_inotify(struct keeper *k)
  * the log cannot be made, the old one goes on with what it has, unless it
  * must make place for another configuration.
  */
-static void
-renew(struct keeper *k, bool must_start)
+void
+keeper_renew(struct keeper *k, bool must_start)
 {
 	int fd;
 
@@ -486,116 +336,6 @@ renew(struct keeper *k, bool must_start)
 		k->must_start = false;
 }
 
-/* ---- the configuration ------------------------------------------------ */
-
-/* c is the service's from now on, and the one before it if c proves bad. */
-static void
-adopt(struct keeper *k, struct conf *c)
-{
-	if (setup_renew(k->service, c) != 0) {
-		conf_free(c);
-		note_unusable(k, "it cannot be put in use now");
-		return;
-	}
-	if (k->proof == PROVED && !k->conf->is_broken)
-		k->previous = k->conf;
-	else
-		conf_free(k->conf);
-	k->conf = c;
-	k->proof = UNPROVED_CHANGE;
-	k->problem[0] = '\0';
-	renew(k, true);
-}
-
-/*
- * From here on changes are seen.  One that came before is looked at now, and
- * a problem again and again: a directory may be there later, too.
- */
-static void
-watch_files(struct keeper *k)
-{
-	uint64_t now_us = clock_mono_us();
-	struct reload *r = k->reload;
-
-	reload_watch(r);
-	if (r->watch_err != 0 && !k->is_blind)
-		diag_log(DIAG_WARNING, "inotify: %s; changes of the "
-		    "configuration are looked for every 10 s",
-		    strerror(-r->watch_err));
-	k->is_blind = r->watch_err != 0;
-	if (r->is_fresh)
-		k->look_at_us = now_us + FRESH_SPAN;
-	else if (reload_has_changed(r))
-		k->look_at_us = now_us;
-	else if (r->is_bad || k->is_blind)
-		k->look_at_us = now_us + RENEW_RETRY;
-	if (r->is_bad)
-		r->is_fresh = true;
-}
-
-/*
- * The files may have changed.  What says the same as before needs no new
- * dispatcher, but may be the end of a problem.
- */
-static void
-look_at_configuration(struct keeper *k)
-{
-	struct conf *c;
-
-	k->look_at_us = NEVER;
-	k->changed_us = 0;
-	if (k->stops_asked != 0)
-		return;
-	if (!reload_has_changed(k->reload)) {
-		/* a directory may be there that was not */
-		watch_files(k);
-		return;
-	}
-	c = reload_look(k->reload);
-	watch_files(k);
-	if (c == NULL) {
-		note_bad(k);
-		return;
-	}
-	if (!reload_is_same(c, k->conf)) {
-		adopt(k, c);
-	} else {
-		conf_free(c);
-		if (k->problem[0] != '\0')
-			note_configuration(k, DIAG_NOTICE, "the configuration "
-			    "is good again", "");
-		k->problem[0] = '\0';
-	}
-}
-
-/* Editors write in several steps: look when it has been quiet for a moment. */
-static void
-on_watch(struct keeper *k)
-{
-	uint64_t now_us = clock_mono_us();
-
-	(void)watch_drain(k->reload->watch_fd);
-	if (k->changed_us == 0)
-		k->changed_us = now_us;
-	k->look_at_us = now_us + CONF_SETTLE;
-	if (k->look_at_us > k->changed_us + CONF_PATIENCE)
-		k->look_at_us = k->changed_us + CONF_PATIENCE;
-}
-
-/* SIGHUP: read everything again, and begin anew in any case. */
-static void
-begin_anew(struct keeper *k)
-{
-	unsigned renewed = k->renewals;
-
-	if (k->stops_asked != 0)
-		return;
-	k->reload->is_fresh = true;
-	look_at_configuration(k);
-	if (k->renewals == renewed)
-		renew(k, false);
-}
-
 /* ---- signals ---------------------------------------------------------- */
 
 static void
@@ -620,7 +360,7 @@ on_signal(struct keeper *k)
 		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			stop(k);
 		else if (info.ssi_signo == SIGHUP)
-			begin_anew(k);
+			keeper_begin_anew(k);
 	}
 	reap(k);
 }
@@ -739,24 +479,11 @@ wait_for_events(struct keeper *k)
 	if (fds[GENERATIONS].revents & POLLIN)
 		on_signal(k);
 	if (fds[GENERATIONS + 2].revents & POLLIN)
-		on_watch(k);
+		keeper_on_watch(k);
 	if (clock_mono_us() >= k->look_at_us)
-		look_at_configuration(k);
+		keeper_look(k);
 	if (clock_mono_us() >= k->renew_at_us)
-		renew(k, false);
-}
-
-/* At the start: what is in use need not be what the files say. */
-static void
-watch_configuration(struct keeper *k)
-{
-	k->proof = k->reload->is_bad ? PROVED : UNPROVED_START;
-	k->is_copy_tried = k->reload->is_bad;
-	if (k->reload->is_bad)
-		note_bad(k);
-	else
-		setup_note_problem(k->service, "");
-	watch_files(k);
+		keeper_renew(k, false);
 }
 
 int
@@ -785,7 +512,7 @@ keeper_run(struct service *s, struct conf *c, struct reload *reload)
 		k.renew_at_us = clock_mono_us() + RENEW_RETRY;
 	if (!start_dispatcher(&k, true))
 		return EXIT_TROUBLE;
-	watch_configuration(&k);
+	keeper_watch_conf(&k);
 	while (!is_done(&k))
 		wait_for_events(&k);
 	conf_free(k.conf);

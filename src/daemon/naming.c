@@ -125,6 +125,20 @@ is_missing(int err)
 	return err == -ENOENT || err == -ENOTDIR || err == -ENAMETOOLONG;
 }
 
+static void
+say_place(struct naming *n, const char *dir, bool fold, const char *path,
+    int err)
+{
+	enum conf_key key = fold ? CONF_CASE : dir[0] != '\0' ?
+	    CONF_CLIENT_DIR : CONF_ROOT;
+
+	if (n->trail == NULL)
+		return;
+	trail_say_by(n->trail, n->rules, key, fold ? "ignoring case" :
+	    "look for", "%s in %s: %s", path, root_text(n), err == 0 ?
+	    "it is there" : strerror(-err));
+}
+
 /* Is something there?  0 with path and st set, or -errno. */
 static int
 try_place(struct naming *n, const char *dir, const char *name, bool fold)
@@ -141,10 +155,7 @@ try_place(struct naming *n, const char *dir, const char *name, bool fold)
 	if (err == 0)
 		err = resolve_stat(&n->root, n->path, &n->st);
 	if (!fold || err != -ENOENT)
-		trail_say_by(n->trail, n->rules, fold ? CONF_CASE : dir[0] !=
-		    '\0' ? CONF_CLIENT_DIR : CONF_ROOT, fold ?
-		    "ignoring case" : "look for", "%s in %s: %s", fold ? n->path : wanted, root_text(n),
-		    err == 0 ? "it is there" : strerror(-err));
+		say_place(n, dir, fold, fold ? n->path : wanted, err);
 	return err;
 }
 

@@ -21,7 +21,7 @@
 #include "os/shm.h"
 
 #define REFUSED_BATCH	64	/* calls that empty a refused socket's queue */
-#define SPACE_CHECK	(64 * 1024)	/* bytes between two looks at the disk */
+#define SPACE_CHECK	(64 * 1024)	/* bytes between looks at the disk */
 #define REPLY_MAX	(BULKIO_SMALL - 1)	/* bytes: ACK or ERROR */
 #define GATHER_MAX	64	/* blocks of an upload in one write */
 #define GATHER_BYTES	(64 * 1024)	/* likewise, in lock-step */
@@ -291,7 +291,7 @@ store(struct transfer *t)
 static void
 finish(struct transfer *t)
 {
-	/* a hidden file is removed and a record written once: without signals */
+	/* a file is removed, and a record written, once: without signals */
 	hear_words(false);
 	if (t->a.req.op == PACKET_WRQ &&
 	    t->engine.outcome != OUTCOME_COMPLETE) {
