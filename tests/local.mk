@@ -11,6 +11,7 @@ UNIT_TESTS = \
 	tests/unit/t-filter \
 	tests/unit/t-hist \
 	tests/unit/t-jsonl \
+	tests/unit/t-landlock \
 	tests/unit/t-launch \
 	tests/unit/t-ledger \
 	tests/unit/t-live \
@@ -36,7 +37,7 @@ UNIT_TESTS = \
 	tests/unit/t-watch \
 	tests/unit/t-when
 
-EXTRA_DIST = autogen.sh tests/unit/pure.sh
+EXTRA_DIST = autogen.sh tests/unit/pure.sh tests/unit/valgrind.supp
 dist_check_SCRIPTS = tests/unit/pure.sh
 AM_TESTS_ENVIRONMENT = NM='$(NM)'; export NM;
 TESTS = tests/unit/pure.sh
@@ -125,6 +126,10 @@ tests_unit_t_fileio_SOURCES = tests/unit/t-fileio.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_fileio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_fileio_LDADD = $(UNIT_LIBS)
+tests_unit_t_landlock_SOURCES = tests/unit/t-landlock.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_landlock_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_landlock_LDADD = $(UNIT_LIBS)
 tests_unit_t_launch_SOURCES = tests/unit/t-launch.c tests/unit/t.h \
 	tests/unit/t-work.h tests/unit/t-net.h
 tests_unit_t_launch_CFLAGS = $(UNIT_CFLAGS)

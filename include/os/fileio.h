@@ -133,9 +133,9 @@ int fileio_upload_store(struct fileio_upload *u, bool replace);
  * fileio_upload_store_unique - store it as BASE.STAMP.NN.
  *
  * stamp      a few characters ("YYYYMMDD-HHMMSS")
- * NN is the first of 00 to 99 that is free; BASE is cut so that all is a
+ * NN is the first of 00 to 999 that is free; BASE is cut so that all is a
  * legal component.  u->base holds the final name afterwards.  Not for
- * uploads in place.  As fileio_upload_store(); -EEXIST: all 100 are taken.
+ * uploads in place.  As fileio_upload_store(); -EEXIST: all 1000 are taken.
  */
 int fileio_upload_store_unique(struct fileio_upload *u, const char *stamp);
 

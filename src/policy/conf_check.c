@@ -85,7 +85,7 @@ check_log(struct conf_making *m)
 		return;
 	}
 	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
-	if (stat(dir, &st) == -1 && errno == ENOTDIR)
+	if (stat(dir, &st) == -1 ? errno == ENOTDIR : !S_ISDIR(st.st_mode))
 		conf_say(m->report, false, at, "log: \"%.400s\" is below "
 		    "something that is no directory", path);
 }

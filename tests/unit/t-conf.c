@@ -387,6 +387,11 @@ test_flags(void)
 		{ "--foreground", ARGS(listen), CONF_LISTEN_FOREGROUND },
 		{ "-l -L", ARGS(listen), CONF_LISTEN_FOREGROUND },
 		{ "-L -l", ARGS(listen), CONF_LISTEN_FOREGROUND },
+		{ "-Ll", ARGS(listen), CONF_LISTEN_FOREGROUND },
+		{ "-lL", ARGS(listen), CONF_LISTEN_FOREGROUND },
+		{ "-l --foreground -l", ARGS(listen),
+		    CONF_LISTEN_FOREGROUND },
+		{ "-l -l", ARGS(listen), CONF_LISTEN_DETACH },
 		{ "-s", ARGS(is_secure), 1 },
 		{ "--secure", ARGS(is_secure), 1 },
 		{ "--chroot", ARGS(is_secure), 1 },
@@ -885,6 +890,8 @@ test_option_values(void)
 #define NETS	"; allowed: networks such as \"192.0.2.0/24\" or " \
 	"\"2001:db8::/32\""
 #define DIRS	"; allowed: a list of directories, absolute paths"
+#define NO_LOG	" is a directory or the like; allowed: the path of a file"
+#define BELOW	" is below something that is no directory"
 
 static void
 test_wrong_values(void)
@@ -935,6 +942,17 @@ test_wrong_values(void)
 		    SIZES "; 0 allows no upload" },
 		{ "--max-upload 1XB", "--max-upload: \"1XB\" has a unit that "
 		    "is not known; allowed: " SIZES "; 0 allows no upload" },
+		{ "--max-upload 1MBx", "--max-upload: \"1MBx\" has a unit "
+		    "that is not known; allowed: " SIZES "; 0 allows no "
+		    "upload" },
+		{ "--max-upload 1Mi", "--max-upload: \"1Mi\" has a unit that "
+		    "is not known; allowed: " SIZES "; 0 allows no upload" },
+		{ "--max-upload 1B", "--max-upload: \"1B\" has a unit that "
+		    "is not known; allowed: " SIZES "; 0 allows no upload" },
+		{ "--max-upload MB", "--max-upload: \"MB\" is no size; "
+		    "allowed: " SIZES "; 0 allows no upload" },
+		{ "--max-upload 8388608TB", "--max-upload: \"8388608TB\" is "
+		    "too large; allowed: " SIZES "; 0 allows no upload" },
 		{ "--max-upload 8388608T", "--max-upload: \"8388608T\" is too "
 		    "large; allowed: " SIZES "; 0 allows no upload" },
 		{ "-r multicast", "-r: \"multicast\" is no option" OPTIONS },
@@ -942,6 +960,8 @@ test_wrong_values(void)
 		    "\n-r: \"y\" is no option" OPTIONS },
 		{ "--log x", "--log: \"x\" is no absolute path; allowed: an "
 		    "absolute path" },
+		{ "--log @", "--log: log: \"@\"" NO_LOG },
+		{ "--log @/t.conf/x", "--log: log: \"@/t.conf/x\"" BELOW },
 		{ "-u no_such_user_", "-u: \"no_such_user_\" is no user of "
 		    "this system; allowed: the name of a user" },
 		{ "-m @/none", "-m: map-file: @/none: No such file or "
@@ -1021,6 +1041,12 @@ test_file_values(void)
 		{ "max-read = 5T", CLIENT(max_read), UINT64_C(5) << 40 },
 		{ "max-upload = \"2kib\"", CLIENT(max_upload), 2048 },
 		{ "max-upload = 1MiB", CLIENT(max_upload), 1048576 },
+		{ "max-upload = 10MB", CLIENT(max_upload), 10485760 },
+		{ "max-upload = 10mb", CLIENT(max_upload), 10485760 },
+		{ "max-upload = 3kB", CLIENT(max_upload), 3072 },
+		{ "max-upload = 3KB", CLIENT(max_upload), 3072 },
+		{ "max-read = 2GB", CLIENT(max_read), UINT64_C(2) << 30 },
+		{ "max-read = 2TB", CLIENT(max_read), UINT64_C(2) << 40 },
 		{ "min-free = 0", CLIENT(min_free), 0 },
 		{ "umask = \"077\"", CLIENT(umask), 077 },
 		{ "umask = 0", CLIENT(umask), 0 },
@@ -1423,6 +1449,14 @@ test_wrong_together(void)
 		{ "max-transfers-per-client = 20\nmax-transfers = 10",
 		    "warning: %:2: max-transfers-per-client, 20, is more than "
 		    "max-transfers, 10" },
+		{ "single-port = yes\nport-range = \"4096:4127\"",
+		    "warning: %:2: port-range has no meaning with "
+		    "single-port" },
+		{ "port-range = \"4096:4127\"\n\nsingle-port = yes",
+		    "warning: %:3: port-range has no meaning with "
+		    "single-port" },
+		{ "port-range = \"4096:4127\"\nsingle-port = no", "" },
+		{ "single-port = yes\nport-range = \"\"", "" },
 		{ "allow-clients = {}", "warning: %:1: allow-clients: the "
 		    "list is empty, so nobody may ask" },
 		{ "client 10.0.0.0/8 { }\nclient ::ffff:10.0.0.0/104 { }",
@@ -1464,6 +1498,32 @@ test_wrong_together(void)
 		    "no; allowed: yes or no" },
 	};
 
+	check_wrong(rows, COUNT(rows));
+}
+
+/* A log that can never be made is found before the first transfer. */
+static void
+test_log(void)
+{
+	static const struct wrong rows[] = {
+		{ "log = \"@/a\"", "%:1: log: \"@/a\"" NO_LOG },
+		{ "\nlog = \"@/a/\"", "%:2: log: \"@/a/\"" NO_LOG },
+		{ "log = \"@/none/\"", "%:1: log: \"@/none/\"" NO_LOG },
+		{ "log = \"/\"", "%:1: log: \"/\"" NO_LOG },
+		{ "log = /dev/null", "%:1: log: \"/dev/null\"" NO_LOG },
+		{ "log = \"@/fifo\"", "%:1: log: \"@/fifo\"" NO_LOG },
+		{ "log = \"@/rules/x\"", "%:1: log: \"@/rules/x\"" BELOW },
+		{ "log = \"@/rules/x/y\"", "%:1: log: \"@/rules/x/y\""
+		    BELOW },
+		{ "log = \"@/rules\"", "" },
+		{ "log = \"@/a/none\"", "" },
+		/* a directory may be made later */
+		{ "log = \"@/none/x\"", "" },
+		{ "log = \"/none\"", "" },
+	};
+
+	if (mkfifo(path_of("fifo"), 0600) == -1)
+		abort();
 	check_wrong(rows, COUNT(rows));
 }
 
@@ -1654,8 +1714,7 @@ test_file_bad(void)
 	T_OK(m.report.files.count == 1, "whoever waits for it knows it");
 	drop(&m);
 	make(&m, "-f @");
-	same(m.said, "@/t.conf:2: include: @: it is no regular file",
-	    "a folder");
+	same(m.said, "@: it is no regular file", "a folder");
 	drop(&m);
 	(void)mkfifo(path_of("fifo"), 0644);
 	make(&m, "-f @/fifo");
@@ -2413,6 +2472,7 @@ main(void)
 		{ "wrong values", test_wrong_keys },
 		{ "wrong syntax", test_wrong_syntax },
 		{ "wrong together", test_wrong_together },
+		{ "logs that cannot be", test_log },
 		{ "no root", test_no_root },
 		{ "many directories", test_many_dirs },
 		{ "many sections", test_many_sections },

@@ -3,10 +3,12 @@
  * there whole or not at all.
  */
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "os/fileio.h"
 #include "t-work.h"
@@ -23,7 +25,7 @@ static char calls[16];
 
 /* What the kernel or the file system cannot do here; 0: it can. */
 static struct {
-	int tmpfile, fallocate, copy;	/* an errno */
+	int tmpfile, fallocate, copy, flock;	/* an errno */
 	size_t copy_len;		/* it copies no more at once */
 	bool is_copy_interrupted;	/* the next one */
 } lacks;
@@ -105,6 +107,34 @@ copy_file_range(int from, off_t *in, int to, off_t *out, size_t len,
 		len = lacks.copy_len;
 	return (ssize_t)syscall(SYS_copy_file_range, from, in, to, out, len,
 	    flags);
+}
+
+int
+flock(int fd, int operation)
+{
+	if (lacks.flock != 0) {
+		errno = lacks.flock;
+		return -1;
+	}
+	return (int)syscall(SYS_flock, fd, operation);
+}
+
+/* Waits between two tries: they are counted, and take no time. */
+static struct {
+	bool is_skipped;
+	unsigned count, last;	/* the lock is let go after the last one */
+	int holder;		/* who has the lock; -1: nobody */
+} waits = { .holder = -1 };
+
+int
+nanosleep(const struct timespec *span, struct timespec *left)
+{
+	if (!waits.is_skipped)
+		return clock_nanosleep(CLOCK_MONOTONIC, 0, span, left) == 0 ?
+		    0 : -1;
+	if (++waits.count == waits.last)
+		(void)syscall(SYS_flock, waits.holder, LOCK_UN);
+	return 0;
 }
 
 /* ---- reading, octet --------------------------------------------------- */
@@ -1141,6 +1171,49 @@ test_unique_long(void)
 	}
 }
 
+/* The third digit takes a byte more from the base, or a character. */
+static void
+test_unique_third_digit(void)
+{
+	static const struct {
+		const char *what;
+		size_t letters;
+		const char *tail;
+		size_t kept;
+	} rows[] = {
+		{ "it just fits", 235, "", 235 },
+		{ "a letter goes", 236, "", 235 },
+		{ "a full name", 255, "", 235 },
+		{ "a character that fits", 233, "\303\244zz", 235 },
+		{ "half a character goes", 234, "\303\244zz", 234 },
+	};
+	char base[PATHNAME_COMPONENT_MAX + 1], want[512];
+	struct fileio_upload u;
+	size_t i;
+	int nn;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		memset(base, 'n', sizeof(base));
+		snprintf(base + rows[i].letters,
+		    sizeof(base) - rows[i].letters, "%s", rows[i].tail);
+		for (nn = 0; nn < 102; nn++) {
+			T_OK(begin_named(&u, base, ID) == 0 &&
+			    put(&u, "x") == 0 &&
+			    fileio_upload_store_unique(&u, STAMP) == 0,
+			    rows[i].what);
+			end(&u);
+		}
+		for (nn = 100; nn < 102; nn++) {
+			snprintf(want, sizeof(want), "%.*s." STAMP ".%d",
+			    (int)rows[i].kept, base, nn);
+			T_OK(has(want, "x"), rows[i].what);
+		}
+		T_OK(strcmp(u.base, want) == 0, "the name that was taken");
+		clean_up();
+		T_OK(set_up() == 0, "set-up");
+	}
+}
+
 static void
 test_unique_folder_gone(void)
 {
@@ -1477,6 +1550,172 @@ test_in_place_errors(void)
 	spool_remove(spool);
 }
 
+/* ---- two in place, at once --------------------------------------------- */
+
+/* Another one is at it, who only reads: he lets go after so many waits. */
+static void
+lock_begin(const char *name, unsigned last)
+{
+	waits.holder = openat(top, name, O_RDONLY | O_CLOEXEC);
+	waits.is_skipped = true;
+	waits.count = 0;
+	waits.last = last;
+	if (waits.holder == -1 || flock(waits.holder, LOCK_EX) == -1)
+		abort();
+}
+
+static void
+lock_end(void)
+{
+	close(waits.holder);
+	waits.holder = -1;
+	waits.is_skipped = false;
+}
+
+static void
+test_lock(void)
+{
+	static const struct {
+		const char *what;
+		unsigned waits;		/* 0: it is held for ever */
+		int want;
+	} rows[] = {
+		{ "held for a moment", 1, 0 },
+		{ "held for long", 400, 0 },
+		{ "held for ever", 0, -EBUSY },
+	};
+	int spool = spool_make();
+	struct fileio_upload u;
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		t_put(top, "new", "old", 0666);
+		T_OK(begin_in_place(&u, spool, "new", NULL) == 0 &&
+		    put(&u, "NEW!") == 0, "set-up");
+		lock_begin("new", rows[i].waits);
+		memset(calls, 0, sizeof(calls));
+		T_OK(fileio_upload_store(&u, true) == rows[i].want,
+		    rows[i].what);
+		T_OK(has("new", rows[i].want == 0 ? "NEW!" : "old") &&
+		    strcmp(calls, rows[i].want == 0 ? "fctf" : "f") == 0,
+		    rows[i].what);
+		T_OK(rows[i].want == 0 ? waits.count == rows[i].waits :
+		    waits.count > 400, "it asks until it has it, or gives up");
+		T_OK(flock(waits.holder, LOCK_EX | LOCK_NB) == 0,
+		    "and leaves it to the next one");
+		lock_end();
+		end_in_place(&u);
+	}
+	unlinkat(top, "new", 0);
+	spool_remove(spool);
+}
+
+/* A failure lets go, too; and not every file system has locks. */
+static void
+test_lock_errors(void)
+{
+	static const int errors[] = { ENOLCK, EOPNOTSUPP, EINVAL, ENOSYS };
+	int spool = spool_make(), other;
+	struct fileio_upload u;
+	size_t i;
+
+	t_put(top, "new", "old", 0666);
+	other = openat(top, "new", O_RDONLY | O_CLOEXEC);
+	T_OK(begin_in_place(&u, spool, "new", NULL) == 0 &&
+	    put_pattern(&u, 100000) == 0, "set-up");
+	lacks.fallocate = ENOSPC;
+	T_OK(fileio_upload_store(&u, true) == -ENOSPC &&
+	    flock(other, LOCK_EX | LOCK_NB) == 0, "after a failure");
+	lacks.fallocate = 0;
+	end_in_place(&u);
+	for (i = 0; i < COUNT(errors); i++) {
+		t_put(top, "new", "old", 0666);
+		lacks.flock = errors[i];
+		T_OK(begin_in_place(&u, spool, "new", NULL) == 0 &&
+		    put(&u, "NEW!") == 0 &&
+		    fileio_upload_store(&u, true) == 0 && has("new", "NEW!"),
+		    "without locks");
+		lacks.flock = 0;
+		end_in_place(&u);
+	}
+	close(other);
+	unlinkat(top, "new", 0);
+	spool_remove(spool);
+}
+
+#define RIVALS		2
+#define RIVAL_LEN	(64 * 1024)
+#define RIVAL_ROUNDS	20
+
+/* One of two that begin to store at once; each has a letter and a length. */
+static void
+rival(int spool, int go, int number)
+{
+	size_t len = RIVAL_LEN - (size_t)number * 5000;
+	uint8_t *text = malloc(len);
+	struct fileio_upload u;
+	char byte;
+	bool good;
+
+	alarm(T_CHILD_SECONDS);
+	memset(text, 'a' + number, len);
+	good = begin_in_place(&u, spool, "new", NULL) == 0 &&
+	    fileio_upload_write(&u, text, len) == 0;
+	free(text);
+	/* so that there are many moments in which they could mix */
+	lacks.copy_len = 512;
+	(void)!read(go, &byte, 1);
+	_exit(good && fileio_upload_store(&u, true) == 0 ? 0 : 1);
+}
+
+/* Whether the file is one rival's, from its front to its end. */
+static bool
+is_of_one(void)
+{
+	static uint8_t got[RIVAL_LEN + 1];
+	int fd = openat(top, "new", O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, got, sizeof(got)), i;
+	int number = got[0] - 'a';
+
+	close(fd);
+	if (number < 0 || number >= RIVALS ||
+	    n != RIVAL_LEN - number * 5000)
+		return false;
+	for (i = 0; i < n; i++)
+		if (got[i] != got[0])
+			return false;
+	return true;
+}
+
+static void
+test_rivals(void)
+{
+	int spool = spool_make(), go[2], round, i;
+	pid_t pids[RIVALS];
+
+	t_put(top, "new", "old", 0666);
+	fflush(stdout);
+	for (round = 0; round < RIVAL_ROUNDS; round++) {
+		if (pipe2(go, O_CLOEXEC) == -1)
+			abort();
+		for (i = 0; i < RIVALS; i++) {
+			pids[i] = fork();
+			if (pids[i] == 0) {
+				close(go[1]);
+				rival(spool, go[0], i);
+			}
+		}
+		close(go[0]);
+		close(go[1]);
+		for (i = 0; i < RIVALS; i++)
+			T_OK(pids[i] != -1 && t_reap(pids[i], 0),
+			    "both are stored");
+		T_OK(is_of_one(), "the last one's content, and only that");
+	}
+	unlinkat(top, "new", 0);
+	spool_remove(spool);
+}
+
 /* ---- no room ---------------------------------------------------------- */
 
 /* The limit stands for a quota: it cuts a write short and refuses one. */
@@ -1595,6 +1834,12 @@ in_full_in_place(const void *arg)
 	full_in_place(spool, 8192, 65536, 0, "it just fits");
 	full_in_place(spool, 8192, 65537, -ENOSPC, "it does not fit");
 	full_in_place(spool, 0, 100000, -ENOSPC, "nothing was there");
+	/* the free space alone has to tell it */
+	lacks.fallocate = EOPNOTSUPP;
+	full_in_place(spool, 8192, 65536, 0, "it just fits, unreserved");
+	full_in_place(spool, 8192, 65537, -ENOSPC, "it does not fit, either");
+	full_in_place(spool, 0, 100000, -ENOSPC, "nor where nothing was");
+	lacks.fallocate = 0;
 	fd = openat(top, "other", O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	C_OK(fallocate(fd, 0, 0, 32768) == 0, "set-up");
 	full_in_place(spool, 32768, 32768, 0, "no room but the target's");
@@ -1690,6 +1935,7 @@ main(void)
 		{ "the first number that is free", test_unique },
 		{ "all numbers are taken", test_unique_taken },
 		{ "a long name", test_unique_long },
+		{ "a third digit", test_unique_third_digit },
 		{ "the folder is gone", test_unique_folder_gone },
 		CU_TEST_INFO_NULL
 	};
@@ -1702,6 +1948,9 @@ main(void)
 		{ "netascii", test_in_place_ascii },
 		{ "tftpd-hpa's classic set-up", test_in_place_classic },
 		{ "errors at the end", test_in_place_errors },
+		{ "a lock that is held", test_lock },
+		{ "locks that fail", test_lock_errors },
+		{ "two at once", test_rivals },
 		CU_TEST_INFO_NULL
 	};
 	CU_SuiteInfo suites[] = {

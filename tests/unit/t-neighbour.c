@@ -6,6 +6,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -16,12 +17,45 @@
 /* Queries that the kernel never sees: nobody answers. */
 static bool is_lost;
 
+/* Who answers in the kernel's place, and sooner; -1: nobody. */
+static int forger = -1;
+
+/* That each address is 02-66-66-66-66-66's, with the number of the query. */
+static bool
+forge(int fd, const void *query)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ndmsg entry;
+		struct rtattr attr;
+		uint8_t mac[6], pad[2];
+	} lie = {
+		.head = { .nlmsg_type = RTM_NEWNEIGH },
+		.entry = { .ndm_state = NUD_REACHABLE },
+		.attr = { .rta_len = sizeof(struct rtattr) + 6,
+		    .rta_type = NDA_LLADDR },
+		.mac = { 0x02, 0x66, 0x66, 0x66, 0x66, 0x66 },
+	};
+	struct sockaddr_nl to;
+	socklen_t len = sizeof(to);
+	struct nlmsghdr head;
+
+	memcpy(&head, query, sizeof(head));
+	lie.head.nlmsg_len = offsetof(__typeof__(lie), pad);
+	lie.head.nlmsg_seq = head.nlmsg_seq;
+	return getsockname(fd, (struct sockaddr *)&to, &len) == 0 &&
+	    syscall(SYS_sendto, forger, &lie, lie.head.nlmsg_len, 0, &to,
+		len) == lie.head.nlmsg_len;
+}
+
 ssize_t
 sendto(int fd, const void *buf, size_t len, int flags,
     const struct sockaddr *to, socklen_t to_len)
 {
 	if (is_lost)
 		return (ssize_t)len;
+	if (forger != -1 && !forge(fd, buf))
+		abort();
 	return (ssize_t)syscall(SYS_sendto, fd, buf, len, flags, to, to_len);
 }
 
@@ -300,6 +334,26 @@ in_stale(const void *arg)
 	    "nothing is left");
 }
 
+/* Another process of this host may write to the socket, too. */
+static void
+in_forged(const void *arg)
+{
+	char out[NEIGHBOUR_TEXT_MAX];
+	int fd;
+
+	(void)arg;
+	C_OK(make_links() && set_up_ipv4(), "set-up");
+	fd = neighbour_open();
+	C_OK(ask(fd, "192.0.2.8", "veth0", out) == 0, "set-up");
+	forger = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	C_OK(forger != -1, "set-up");
+	C_OK(ask(fd, "192.0.2.7", "veth0", out) == 0 &&
+	    strcmp(out, "02-00-5e-10-00-07") == 0,
+	    "only the kernel is believed");
+	C_OK(ask(fd, "192.0.2.99", "veth0", out) == -ENOENT,
+	    "also when it knows nothing");
+}
+
 static void
 test_network(void)
 {
@@ -314,6 +368,7 @@ test_network(void)
 	else
 		t_skip("IPv6 (none here)");
 	t_in_child(in_stale, NULL, "stale answers");
+	t_in_child(in_forged, NULL, "forged answers");
 	if (geteuid() == 0)
 		t_in_child(in_walls, NULL, "inside the walls");
 	else

@@ -43,6 +43,23 @@ connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return (int)syscall(SYS_connect, fd, addr, len);
 }
 
+/* What recvmsg() says first, one after the other; likewise. */
+static struct {
+	const int *errors;	/* errno */
+	size_t count;
+} before_receive;
+
+ssize_t
+recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	if (before_receive.count != 0) {
+		before_receive.count--;
+		errno = *before_receive.errors++;
+		return -1;
+	}
+	return (ssize_t)syscall(SYS_recvmsg, fd, msg, flags);
+}
+
 /* ---- sockets ---------------------------------------------------------- */
 
 static int
@@ -489,6 +506,42 @@ test_drain_refused(void)
 	scene_end(&s);
 }
 
+/* Other news of the network: routers say more than that a port is closed. */
+static void
+test_drain_errors(void)
+{
+	static const int errors[] = { EHOSTUNREACH, EINTR, ENOPROTOOPT,
+		ECONNREFUSED, ENETUNREACH, EPROTO, EMSGSIZE };
+	struct drained d = { .count = 0 };
+	struct scene s;
+	int made;
+
+	scene_begin(&s, &shapes[0]);
+	made = oneport_connect(&s.l, &s.o);
+	T_OK(made >= 0 && send_to(s.client, "127.0.0.5", s.port, "last") &&
+	    can_read(made), "set-up");
+	before_receive.errors = errors;
+	before_receive.count = COUNT(errors);
+	T_OK(oneport_drain(made, note_drained, &d) == 1 &&
+	    strcmp(d.list[0].text, "last") == 0, "what lies behind is taken");
+	T_OK(before_receive.count == 0 && is_empty(made), "all of it");
+	close(made);
+	scene_end(&s);
+}
+
+/* An error that stays is no reason to stay, too. */
+static void
+test_drain_ends(void)
+{
+	int fds[2];
+
+	if (pipe(fds) == -1)
+		abort();
+	T_OK(oneport_drain(fds[0], take_none, NULL) == 0, "no socket");
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* The transfer has ended, but its client wants the next file. */
 static void
 check_leave(const struct shape *shape)
@@ -679,6 +732,36 @@ static void
 test_full(void)
 {
 	t_in_child(in_full, NULL, "a dispatcher that is busy");
+}
+
+/* What is handed back to nobody is the transfer's own to answer. */
+static void
+test_back_to_nobody(void)
+{
+	struct netio_origin o = origin_of("192.0.2.10", 2070, "192.0.2.1");
+	static const uint8_t buf[512];
+	int fds[2], again, i;
+
+	pair(fds);
+	again = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
+	for (i = 0; i < 10000; i++)
+		if (!oneport_hand_back(fds[1], 0, &o, buf, sizeof(buf)))
+			break;
+	T_OK(again != -1 && i == 10000, "one that is busy is there");
+	close(fds[0]);
+	T_OK(oneport_hand_back(fds[1], 0, &o, buf, 1),
+	    "so is one whose other descriptor is closed");
+	close(again);
+	T_OK(!oneport_hand_back(fds[1], 0, &o, buf, 1) &&
+	    !oneport_hand_back(fds[1], 0, &o, buf, 0) &&
+	    !oneport_hand_back(fds[1], 0, &o, buf, sizeof(buf)),
+	    "one that is gone is not");
+	close(fds[1]);
+	pair(fds);
+	close(fds[0]);
+	T_OK(!oneport_hand_back(fds[1], 0, &o, buf, 1),
+	    "nor one that went before");
+	close(fds[1]);
 }
 
 /* ---- a transfer is not trusted ---------------------------------------- */
@@ -1348,6 +1431,8 @@ main(void)
 	CU_TestInfo draining[] = {
 		{ "between bind and connect", test_drain },
 		{ "behind an error", test_drain_refused },
+		{ "behind other errors", test_drain_errors },
+		{ "no endless error", test_drain_ends },
 		{ "at the end", test_leave },
 		CU_TEST_INFO_NULL
 	};
@@ -1355,6 +1440,7 @@ main(void)
 		{ "what comes out is what went in", test_back },
 		{ "too long", test_back_cut },
 		{ "full", test_full },
+		{ "nobody is there", test_back_to_nobody },
 		{ "garbage", test_garbage },
 		{ "refused", test_refused },
 		{ "descriptors", test_descriptors },

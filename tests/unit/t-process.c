@@ -353,6 +353,76 @@ test_name(void)
 	t_in_child(in_name, NULL, "names");
 }
 
+/* ---- descriptors ------------------------------------------------------ */
+
+#define FDS_MAX	300
+
+struct keep {
+	const char *what;
+	int fds[6];
+	unsigned count;
+	int left[6];		/* above 2; the rest is 0 */
+};
+
+static bool
+is_listed(const int *list, size_t count, int fd)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (list[i] == fd)
+			return true;
+	return false;
+}
+
+/* 3, 4, 5, 9, 40 and 299 are open, others are not. */
+static void
+in_keep(const void *arg)
+{
+	static const int open_fds[] = { 3, 4, 5, 9, 40, FDS_MAX - 1 };
+	const struct keep *row = arg;
+	bool is_open;
+	size_t i;
+	int fd;
+
+	for (fd = 3; fd < FDS_MAX; fd++)
+		if (is_listed(open_fds, COUNT(open_fds), fd))
+			(void)dup2(STDERR_FILENO, fd);
+		else
+			(void)close(fd);
+	for (i = 0; i < COUNT(open_fds); i++)
+		C_OK(fcntl(open_fds[i], F_GETFD) != -1, "set-up");
+	process_keep_only(row->fds, row->count);
+	for (fd = 0; fd < FDS_MAX; fd++) {
+		is_open = fcntl(fd, F_GETFD) != -1;
+		C_OK(is_open == (fd <= STDERR_FILENO ||
+		    is_listed(row->left, COUNT(row->left), fd)), row->what);
+	}
+}
+
+static void
+test_keep(void)
+{
+	static const struct keep rows[] = {
+		{ "none", { 0 }, 0, { 0 } },
+		{ "the first", { 3 }, 1, { 3 } },
+		{ "the last", { FDS_MAX - 1 }, 1, { FDS_MAX - 1 } },
+		{ "in any order", { 40, 3, 9 }, 3, { 3, 9, 40 } },
+		{ "neighbours", { 5, 4 }, 2, { 4, 5 } },
+		{ "the same twice", { 9, 9, 4, 9 }, 4, { 4, 9 } },
+		{ "all", { 3, 4, 5, 9, 40, FDS_MAX - 1 }, 6,
+		    { 3, 4, 5, 9, 40, FDS_MAX - 1 } },
+		{ "one that is not open", { 6, 5 }, 2, { 5 } },
+		{ "the standard ones, which stay anyway", { 0, 2, 4 }, 3,
+		    { 4 } },
+		{ "no number is too large", { INT_MAX, 4 }, 2, { 4 } },
+	};
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++)
+		t_in_child(in_keep, &rows[i], rows[i].what);
+}
+
 /* ---- sleep ------------------------------------------------------------ */
 
 /* As the pool has them: shared words, and others beside them. */
@@ -561,6 +631,10 @@ main(void)
 		{ "as ps shows it", test_name },
 		CU_TEST_INFO_NULL
 	};
+	CU_TestInfo descriptors[] = {
+		{ "kept", test_keep },
+		CU_TEST_INFO_NULL
+	};
 	CU_TestInfo sleeping[] = {
 		{ "changed before", test_changed_before },
 		{ "woken", test_wake },
@@ -572,6 +646,8 @@ main(void)
 		{ "process: fork", NULL, NULL, NULL, NULL, forks },
 		{ "process: following", NULL, NULL, NULL, NULL, following },
 		{ "process: names", NULL, NULL, NULL, NULL, names },
+		{ "process: descriptors", NULL, NULL, NULL, NULL,
+		    descriptors },
 		{ "process: sleep", set_up, clean_up, NULL, NULL, sleeping },
 		CU_SUITE_INFO_NULL
 	};

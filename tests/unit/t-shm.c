@@ -335,6 +335,117 @@ test_reader(void)
 	    "a descriptor that is gone");
 }
 
+/* ---- bytes without a mapping ------------------------------------------ */
+
+static void
+test_bytes(void)
+{
+	static const char zeros[8];
+	int fd = shm_open_table(path, 2 * PAGE);
+	char *got = t_guard(zeros, sizeof(zeros)), byte = 'x';
+	unsigned char *map;
+
+	T_OK(shm_write(fd, PAGE - 4, "eight..", 8) == 0, "over a page's end");
+	T_OK(shm_read(fd, PAGE - 4, got, 8) == 0 &&
+	    memcmp(got, "eight..", 8) == 0, "and back");
+	map = shm_map(fd, PAGE, PAGE);
+	T_OK(map != NULL && memcmp(map, "t..", 4) == 0,
+	    "who maps it sees the same");
+	if (map != NULL)
+		munmap(map, PAGE);
+	T_OK(shm_read(fd, 0, got, 0) == 0 && shm_write(fd, 0, "", 0) == 0,
+	    "nothing at all");
+	T_OK(shm_read(fd, 2 * PAGE - 1, &byte, 1) == 0 && byte == 0,
+	    "the last byte");
+	T_OK(shm_read(fd, 2 * PAGE - 4, got, 8) == -ENODATA, "half behind");
+	T_OK(shm_read(fd, 2 * PAGE, got, 1) == -ENODATA, "all behind");
+	T_OK(shm_read(fd, UINT64_C(1) << 63, got, 1) == -EINVAL,
+	    "before its front");
+	close(fd);
+	T_OK(shm_read(fd, 0, got, 8) == -EBADF &&
+	    shm_write(fd, 0, "x", 1) == -EBADF, "a descriptor that is gone");
+	t_unguard(got, sizeof(zeros));
+}
+
+static void
+test_grow(void)
+{
+	struct stat st;
+	int fd = shm_open_table(path, 2 * PAGE), reader;
+	char byte = 0;
+
+	T_OK(shm_write(fd, PAGE, "k", 1) == 0, "set-up");
+	T_OK(shm_grow(fd, 4 * PAGE) == 0 && shm_size(fd) == 4 * PAGE,
+	    "it grows");
+	T_OK(fstat(fd, &st) == 0 && st.st_blocks * 512 >= 4 * PAGE,
+	    "without a hole");
+	T_OK(shm_grow(fd, PAGE) == 0 && shm_size(fd) == 4 * PAGE,
+	    "and never shrinks");
+	T_OK(shm_read(fd, PAGE, &byte, 1) == 0 && byte == 'k',
+	    "what was in it stays");
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	T_OK(shm_grow(reader, 5 * PAGE) == -EBADF &&
+	    shm_write(reader, 0, "x", 1) == -EBADF, "a reader cannot");
+	close(reader);
+	close(fd);
+	T_OK(shm_grow(fd, PAGE) == -EBADF, "a descriptor that is gone");
+}
+
+/* A transfer has the descriptor: it can cut the table, and that is all. */
+static void
+in_cut(const void *arg)
+{
+	const char zeros[PAGE] = { 0 };
+	char got[PAGE];
+	struct stat st;
+
+	(void)arg;
+	C_OK(ftruncate(table, 0) == 0 && shm_size(table) == 0, "set-up");
+	C_OK(shm_read(table, 0, got, sizeof(got)) == -ENODATA, "no header");
+	C_OK(shm_read(table, PAGE, got, 1) == -ENODATA, "no slot");
+	C_OK(shm_grow(table, 3 * PAGE) == 0 && shm_size(table) == 3 * PAGE &&
+	    fstat(table, &st) == 0 && st.st_blocks * 512 >= 3 * PAGE,
+	    "it can be had again");
+	C_OK(shm_read(table, 2 * PAGE, got, PAGE) == 0 &&
+	    memcmp(got, zeros, PAGE) == 0, "empty");
+	C_OK(ftruncate(table, 0) == 0 && shm_write(table, PAGE, "k", 1) == 0 &&
+	    shm_size(table) == PAGE + 1, "writing makes it longer, too");
+}
+
+static void
+test_cut(void)
+{
+	table = shm_open_table(path, 2 * PAGE);
+	t_in_child(in_cut, NULL, "a table that was cut");
+	close(table);
+	table = shm_open_private(2 * PAGE);
+	t_in_child(in_cut, NULL, "a private one");
+	close(table);
+}
+
+static void
+in_no_room_to_write(const void *arg)
+{
+	const struct rlimit limit = { 2 * PAGE, 2 * PAGE };
+
+	(void)arg;
+	signal(SIGXFSZ, SIG_IGN);
+	C_OK(setrlimit(RLIMIT_FSIZE, &limit) == 0, "set-up");
+	C_OK(shm_write(table, 2 * PAGE - 1, "xy", 2) == -ENOSPC, "half of it");
+	C_OK(shm_write(table, 2 * PAGE, "x", 1) == -EFBIG, "nothing of it");
+	C_OK(shm_grow(table, 3 * PAGE) == -EFBIG && shm_size(table) == 2 * PAGE,
+	    "no larger table");
+}
+
+static void
+test_no_room_to_write(void)
+{
+	unlink(path);
+	table = shm_open_table(path, 2 * PAGE);
+	t_in_child(in_no_room_to_write, NULL, "no room");
+	close(table);
+}
+
 /* ---- mapping ---------------------------------------------------------- */
 
 static void
@@ -422,6 +533,13 @@ main(void)
 		{ "readers", test_reader },
 		CU_TEST_INFO_NULL
 	};
+	CU_TestInfo bytes[] = {
+		{ "written and read", test_bytes },
+		{ "grown", test_grow },
+		{ "cut", test_cut },
+		{ "no room", test_no_room_to_write },
+		CU_TEST_INFO_NULL
+	};
 	CU_TestInfo maps[] = {
 		{ "the table", test_map },
 		{ "a private one", test_private },
@@ -430,6 +548,7 @@ main(void)
 	CU_SuiteInfo suites[] = {
 		{ "shm: the file", set_up, clean_up, NULL, NULL, file },
 		{ "shm: locks", set_up, clean_up, NULL, NULL, locks },
+		{ "shm: bytes", set_up, clean_up, NULL, NULL, bytes },
 		{ "shm: maps", set_up, clean_up, NULL, NULL, maps },
 		CU_SUITE_INFO_NULL
 	};
