@@ -99,8 +99,13 @@ enum children_verdict {
 	 * It came after the last word of one that runs.  The client may have
 	 * got all and ask anew, and we have not read its last ACK yet.
 	 */
-	CHILDREN_DOUBTFUL
+	CHILDREN_DOUBTFUL,
+	/* single-port: the client's port has asked for something else since */
+	CHILDREN_STALE
 };
+
+/* When the request came to this host, as the kernel knows: monotonic. */
+uint64_t request_arrived_us(const struct request *r);
 
 /*
  * children_judge - is this a copy of a request?

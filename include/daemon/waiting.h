@@ -42,8 +42,9 @@ bool waiting_has(struct waiting *w, const struct request *r);
 
 /*
  * waiting_drop_earlier - single-port: of what waits, only the client's last
- * word counts; the others get a record.
+ * word counts; the others get a record.  false: that is not r, but one that
+ * came later.  They are not always read in the order of their arrival.
  */
-void waiting_drop_earlier(struct waiting *w, const struct request *r);
+bool waiting_drop_earlier(struct waiting *w, const struct request *r);
 
 #endif

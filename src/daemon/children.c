@@ -291,6 +291,7 @@ enter_child(struct children *c, uint32_t slot, pid_t pid,
 	child->peer = r->origin.peer;
 	child->whole_hash = r->whole_hash;
 	child->started_us = r->received_us;
+	child->arrived_us = request_arrived_us(r);
 	child->was_told_to_go = false;
 	c->running++;
 }

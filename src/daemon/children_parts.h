@@ -15,7 +15,7 @@ struct child {
 	char id[TRANSLOG_ID_LEN + 1];
 	union netio_addr peer;
 	uint64_t whole_hash;
-	uint64_t started_us;
+	uint64_t started_us, arrived_us;	/* the request was read, came */
 	bool was_told_to_go;
 	uint64_t told_us;
 };

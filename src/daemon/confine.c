@@ -156,11 +156,20 @@ enter_landlock(struct service *s, char *text, size_t text_size, char *why,
 		return 0;
 	}
 	snprintf(text, text_size, "no Landlock (%s)", strerror(-err));
-	if (s->conf->sandbox == CONF_SANDBOX_PREFER)
+	/* who refuses every request opens no file */
+	if (s->conf->sandbox == CONF_SANDBOX_PREFER || s->conf->is_broken)
 		return 0;
 	return failed("Landlock (sandbox = prefer does without)", err, why,
 	    size);
 #endif
+}
+
+/* The only directory is the working one by now: a descriptor less. */
+static void
+stand_in_root(struct service *s)
+{
+	close(s->root_fds[0]);
+	s->root_fds[0] = AT_FDCWD;
 }
 
 int
@@ -179,6 +188,8 @@ confine_enter(struct service *s, char *why, size_t size)
 		    size);
 	if (err != 0)
 		return err;
+	if (s->conf->dir_count == 1)
+		stand_in_root(s);
 	snprintf(s->walls_text, sizeof(s->walls_text),
 	    "%s, user %s, %s, no_new_privs, %s%s%s",
 #ifdef INSTRUMENTED

@@ -37,8 +37,8 @@ children_remember(struct children *c, uint32_t index)
 	c->past_next = (c->past_next + 1) % PAST_MAX;
 }
 
-static uint64_t
-arrived_us(const struct request *r)
+uint64_t
+request_arrived_us(const struct request *r)
 {
 	return r->received_us - r->origin.waited_us;
 }
@@ -50,7 +50,7 @@ is_past(const struct children *c, const struct request *r)
 
 	for (i = 0; i < PAST_MAX; i++)
 		if (c->past_hashes[i] == r->whole_hash &&
-		    arrived_us(r) < c->past[i].until_us &&
+		    request_arrived_us(r) < c->past[i].until_us &&
 		    netio_equal(&c->past[i].peer, &r->origin.peer))
 			return true;
 	return false;
@@ -124,9 +124,9 @@ judge_same(struct children *c, const struct request *r, uint32_t slot)
 			tell_of_repeat(c, r, slot);
 		return CHILDREN_COPY;
 	}
-	if (arrived_us(r) < heard_us)
+	if (request_arrived_us(r) < heard_us)
 		return CHILDREN_COPY;
-	if (!is_over && arrived_us(r) < heard_us + LATE_COPY)
+	if (!is_over && request_arrived_us(r) < heard_us + LATE_COPY)
 		return CHILDREN_DOUBTFUL;
 	return CHILDREN_NEW;
 }
@@ -146,6 +146,9 @@ judge_live(struct children *c, const struct request *r)
 		return CHILDREN_NEW;
 	if (kid->whole_hash == r->whole_hash)
 		verdict = judge_same(c, r, slot);
+	else if (c->service->conf->single_port &&
+	    request_arrived_us(r) < kid->arrived_us)
+		return CHILDREN_STALE;
 	if (verdict == CHILDREN_NEW)
 		children_tell_to_go(c, slot, TRANSFER_REPLACED);
 	return verdict;

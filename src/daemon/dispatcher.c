@@ -119,13 +119,23 @@ may_answer(const struct dispatcher *d, const struct request *r)
 }
 
 static void
+obey_verdict(struct dispatcher *d, struct request *r,
+    enum children_verdict verdict)
+{
+	if (verdict == CHILDREN_NEW)
+		waiting_add(&d->waiting, r);
+	else if (verdict == CHILDREN_STALE)
+		children_drop(&d->children, r);
+	else
+		d->repeats++;
+}
+
+static void
 take_request(struct dispatcher *d, struct request *r,
     const struct packet_request *req)
 {
 	enum children_verdict verdict = CHILDREN_COPY;
 
-	if (d->service->conf->single_port)
-		waiting_drop_earlier(&d->waiting, r);
 	d->last_request_us = r->received_us;
 	d->requests++;
 	pool_note_request(&d->children.pool, r->received_us);
@@ -133,15 +143,15 @@ take_request(struct dispatcher *d, struct request *r,
 	    req->op == PACKET_WRQ ? "WRQ" : "RRQ", r->client,
 	    (int)(req->name.len < 256 ? req->name.len : 256),
 	    (const char *)req->name.buf);
-	if (!waiting_has(&d->waiting, r))
+	if (d->service->conf->single_port &&
+	    !waiting_drop_earlier(&d->waiting, r))
+		verdict = CHILDREN_STALE;
+	else if (!waiting_has(&d->waiting, r))
 		verdict = children_judge(&d->children, r);
-	if (verdict == CHILDREN_NEW)
-		waiting_add(&d->waiting, r);
-	else if (verdict == CHILDREN_DOUBTFUL &&
-	    d->doubtful_count < DOUBTFUL_MAX)
+	if (verdict == CHILDREN_DOUBTFUL && d->doubtful_count < DOUBTFUL_MAX)
 		request_copy(&d->doubtful[d->doubtful_count++], r);
 	else
-		d->repeats++;
+		obey_verdict(d, r, verdict);
 }
 
 /*
@@ -162,10 +172,8 @@ settle_doubts(struct dispatcher *d)
 		    now_us - r->received_us < DOUBT_SPAN) {
 			if (kept++ != i)
 				request_copy(&d->doubtful[kept - 1], r);
-		} else if (children_judge(&d->children, r) == CHILDREN_NEW) {
-			waiting_add(&d->waiting, r);
 		} else {
-			d->repeats++;
+			obey_verdict(d, r, children_judge(&d->children, r));
 		}
 	}
 	d->doubtful_count = kept;

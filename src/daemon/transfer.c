@@ -564,6 +564,20 @@ enter_slot(const struct transfer_order *o)
 	return slot;
 }
 
+/* Directories that were needed to find the file; an upload looks again. */
+static void
+close_places(const struct transfer *t)
+{
+	const struct service *s = t->order->service;
+	unsigned i;
+
+	if (s->spool_fd != -1)
+		close(s->spool_fd);
+	for (i = 0; i < s->conf->dir_count && t->a.req.op == PACKET_RRQ; i++)
+		if (s->root_fds[i] >= 0)
+			close(s->root_fds[i]);
+}
+
 noreturn void
 transfer_serve(const struct transfer_order *order)
 {
@@ -571,6 +585,7 @@ transfer_serve(const struct transfer_order *order)
 
 	transfer_setup(&t, order, enter_slot(order));
 	if (admission_decide(&t.a) && make_buffers(&t)) {
+		close_places(&t);
 		account_start(&t.account);
 		run_engine(&t);
 	} else {

@@ -134,7 +134,7 @@ waiting_add(struct waiting *w, struct request *r)
 }
 
 /* single-port: of what waits, only the client's last word counts. */
-void
+bool
 waiting_drop_earlier(struct waiting *w, const struct request *r)
 {
 	struct request *earlier;
@@ -147,7 +147,10 @@ waiting_drop_earlier(struct waiting *w, const struct request *r)
 			i++;
 			continue;
 		}
+		if (request_arrived_us(r) < request_arrived_us(earlier))
+			return false;
 		children_drop(w->children, earlier);
 		leave_queue(w, i);
 	}
+	return true;
 }

@@ -339,6 +339,10 @@ look_at(const struct resolve_root *root, struct walk *w,
 {
 	int fd, len, err = 0;
 
+	/* the root itself can be looked at also where it lets nobody in */
+	if (strcmp(step->path, ".") == 0)
+		return fstatat(root->fd, "", &step->st, AT_EMPTY_PATH) == -1 ?
+		    -errno : 0;
 	fd = open_inside(root, step->path, O_PATH | O_NOFOLLOW);
 	if (fd < 0)
 		return fd;

@@ -55,7 +55,7 @@ class Balancer:
         run(lane.ip(), "route", "add", "10.88.0.0/16", "via", ADDRESS)
         self.middle.ip("addr", "add", f"{ADDRESS}/24", "dev", "front")
         self.middle.ip("link", "set", "front", "up")
-        self.middle.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
+        self.middle.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
         for number, place in enumerate(self.places, 1):
             self.connect(number, place)
         self.middle.run(nft, "add table ip balancer; "

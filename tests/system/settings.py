@@ -1,6 +1,7 @@
 """A tftpd.conf of a test's own: how it is written, and what came of it."""
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 
 import tftp
 from harness import PORT, check, check_equal, of_peer, until
@@ -195,3 +197,35 @@ class Given:
             self.process.wait()
             raise
         check_equal(status, 0, "exit status after SIGTERM")
+
+
+# A kernel that lacks something.
+
+WITHOUT_LANDLOCK = """#!{python}
+import ctypes, os, struct, sys
+# A filter: that call is not there (ENOSYS), all else is.
+code = ((0x20, 0, 0, 0), (0x15, 0, 1, {call}), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7fff0000))
+text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(text))
+if ctypes.CDLL(None).prctl(22, 2, program, 0, 0) != 0:
+    sys.exit("no filter")
+os.execv("{tftpd}", ["{tftpd}", *sys.argv[1:]])
+"""
+
+
+CREATE_RULESET, ADD_RULE = 444, 445
+
+
+@contextlib.contextmanager
+def without_landlock(lane, call=CREATE_RULESET):
+    """No server of the lane has it: "sandbox = require" cannot be served then.  ADD_RULE:
+    walls without any directory, as of a server that only refuses, can be put up."""
+    program, wrapper = lane.tftpd, lane.scratch / "bin/tftpd-without-landlock"
+    wrapper.write_text(WITHOUT_LANDLOCK.format(python=sys.executable, tftpd=program, call=call))
+    wrapper.chmod(0o755)
+    lane.tftpd = wrapper
+    try:
+        yield
+    finally:
+        lane.stop_server()
+        lane.tftpd = program

@@ -2,18 +2,22 @@
 nothing has changed then.
 """
 
+import collections
 import functools
 import os
 import pathlib
 import re
+import shutil
+import signal
 import socket
 import stat
 import time
 
 import tftp
-from asking import (BODY, Read, Refused, Served, Stored, Write, ask,
-                    check_unchanged, first_packet, serve_configured, snapshot)
-from harness import PORT, check, check_equal, of_peer, run, until
+from asking import (BODY, Configuration, Read, Refused, Served, Stored, Write, ask,
+                    check_unchanged, explain, first_packet, serve_configured, snapshot)
+from harness import PORT, check, check_equal, kill, of_peer, run, until
+from settings import STATE
 from test_address import Neighbour
 
 DENIED = functools.partial(Refused, 2, "denied")
@@ -261,6 +265,36 @@ def room_left(lane):
     run("umount", place)
 
 
+def room_left_by_many(lane):
+    """60 small uploads of which no one says how large it will be: each looks often enough
+    that together they take no more than 128 KiB each of what has to stay."""
+    count, least, block = 60, 90 << 20, b"x" * 32768
+    place = lane.root / "shared"
+    place.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=128m,mode=777", "tmpfs", place)
+    serve_configured(lane, f'root = "{place}"\ncreate = yes\nmin-free = 90M\n')
+    peers = [lane.peer() for _ in range(count)]
+    for number, peer in enumerate(peers):
+        peer.write(f"small-{number}", blksize=len(block))
+        peer.expect(tftp.OACK)
+    lowest, answers, running = 128 << 20, {}, peers
+    for index in range(1, 29):
+        for peer in running:
+            peer.data(index, block if index < 28 else b"end")
+        for peer in running:
+            answers[peer] = peer.hear()
+        info = os.statvfs(place)
+        lowest = min(lowest, info.f_bavail * info.f_frsize)
+        running = [peer for peer in running if answers[peer] is not None and answers[peer].op == tftp.ACK]
+    outcomes = [lane.end_of(peer)["outcome"] for peer in peers]
+    refused = [answers[peer] for peer, outcome in zip(peers, outcomes) if outcome == "limited"]
+    check(lowest >= least - count * (128 << 10), f"{lowest} bytes were free, {least} stay so")
+    check(refused and all(packet.code == 3 for packet in refused), f"the refusals: {refused}")
+    check_equal(set(outcomes) - {"limited", "complete"}, set(), "other outcomes")
+    lane.stop_server()
+    run("umount", place)
+
+
 def largest_read(lane):
     lane.file("size-1000", b"x" * 1000)
     lane.file("size-1001", b"x" * 1001)
@@ -310,6 +344,27 @@ def unique_names(lane):
         check(len(path.encode()) <= 255 and name.startswith(path[:100]), f"the final name: {path}")
         check_equal((lane.root / path).read_bytes(), BODY, "content of a file with a long name")
         (lane.root / path).unlink()
+
+
+def unique_names_of_many(lane):
+    """More than a hundred within one second: NN gets a third digit."""
+    serve_configured(lane, "create = yes\nupload-names = unique\n")
+    bodies = {lane.peer(): b"number %d" % number for number in range(130)}
+    for peer in bodies:
+        peer.write("busy")
+        peer.expect(tftp.ACK, 0)
+    until(lambda: time.time() % 1 < 0.1, 2, "the beginning of a second")
+    for peer, body in bodies.items():
+        peer.data(1, body)
+    for peer in bodies:
+        peer.drain_to(tftp.ACK, 1)
+    paths = {lane.end_of(peer)["path"][1:]: body for peer, body in bodies.items()}
+    check_equal(len(paths), len(bodies), "different names")
+    for path, body in paths.items():
+        check(re.fullmatch(r"busy\.\d{8}-\d{6}\.\d{2,3}", path), f"the final name: {path}")
+        check_equal((lane.root / path).read_bytes(), body, f"content of {path}")
+        (lane.root / path).unlink()
+    lane.note(f"{max(collections.Counter(path[:20] for path in paths).values())} names in one second")
 
 
 def upload_root(lane):
@@ -539,6 +594,88 @@ def classic_two_at_once(lane):
         check((CLASSIC / "made").read_bytes() in bodies, "the content of two uploads is mixed")
 
 
+def begin_upload(lane, name):
+    """All but the last block."""
+    peer = lane.peer()
+    peer.write(name)
+    peer.expect(tftp.ACK, 0)
+    for index in (1, 2):
+        peer.data(index, BLOCK)
+        peer.expect(tftp.ACK, index)
+    return peer
+
+
+def put_in_place(path, content, mode):
+    """As an administrator does it: a new file, renamed."""
+    fresh = path.with_name("fresh")
+    fresh.write_bytes(content)
+    fresh.chmod(mode)
+    fresh.rename(path)
+
+
+def classic_target_is_gone(lane):
+    """The file that got the content is not the one of that name any more: that is no
+    success, and nobody is told so."""
+    classic(lane, CLASSIC)
+    lane.serve("-s", str(CLASSIC))
+    path = CLASSIC / "made"
+    for what, change, content in (("replaced", lambda: put_in_place(path, b"of root", 0o666), b"of root"),
+                                  ("removed", path.unlink, None)):
+        peer = begin_upload(lane, "made")
+        change()
+        peer.data(3, b"end")
+        peer.expect(tftp.ERROR, 0)
+        record = lane.end_of(peer)
+        check_equal((record["outcome"], record["message"]),
+                    ("failed", "the file was removed or replaced while the upload ran"), f"{what}: the end")
+        check_equal(path.read_bytes() if path.exists() else None, content, f"{what}: what stands there")
+    check_spool_is_empty()
+    classic(lane, CLASSIC)
+    Write("made", Stored(path, keep=True)).run(lane)
+
+
+def target_is_closed(lane):
+    """Closed while the upload runs, or replaced by one that is: it is not overwritten."""
+    folder = lane.root / "writable"
+    folder.mkdir()
+    folder.chmod(0o777)
+    path = folder / "file"
+    serve_configured(lane, "create = yes\noverwrite = yes\n")
+    for what, change, content in (
+            ("closed", lambda: path.chmod(0o400), b"old"),
+            ("replaced by root's", lambda: put_in_place(path, b"of root", 0o600), b"of root")):
+        put_in_place(path, b"old", 0o666)
+        peer = begin_upload(lane, "writable/file")
+        change()
+        inode = path.stat().st_ino
+        peer.data(3, b"end")
+        peer.expect(tftp.ERROR, 2)
+        record = lane.end_of(peer)
+        check_equal((record["outcome"], record["error_code"]), ("denied", 2), f"{what}: the end")
+        check("cannot write" in record["message"], f"{what}: message {record['message']!r}")
+        check_equal((path.stat().st_ino, path.read_bytes()), (inode, content), f"{what}: what stands there")
+        until(lambda: not lane.hidden(folder), 2 * lane.slowness, f"{what}: the hidden file is gone")
+        # what may be written by then is replaced, whoever put it there
+        put_in_place(path, b"another", 0o666)
+        Write("writable/file", Stored(path)).run(lane, what)
+
+
+def classic_explained_afresh(lane):
+    """--explain comes before the first start, on a host where nothing was made yet."""
+    path = CLASSIC / "made"
+    for text in (None, f'root = "{CLASSIC}"\noverwrite = yes\n'):
+        lane.stop_server()
+        classic(lane, CLASSIC)
+        shutil.rmtree(STATE, ignore_errors=True)
+        words = ("-s", str(CLASSIC)) if text is None else Configuration(lane, text).words
+        told = explain(lane, words, "127.0.0.1", tftp.WRITE, "made")
+        check_equal(path.read_bytes(), b"made beforehand", "what --explain has left alone")
+        lane.serve(*words)
+        answer, wanted = ask(lane, tftp.WRITE, "made"), Stored(path, keep=True)
+        wanted.check(answer, words[0])
+        wanted.check_explained(told, answer, words[0])
+
+
 # Room.
 
 def hold(lane, source="127.0.0.1"):
@@ -669,6 +806,38 @@ def room_by_silence(lane):
     let_go(lane, holder, third)
 
 
+def room_despite_one_that_hangs(lane):
+    """It was told to make room and does not: the next one is told."""
+    lane.file("held", lane.content(5000))
+    lane.file("wanted", b"waited for")
+    serve_configured(lane, "max-transfers = 3\n")
+    silent = [requested(lane, "held", f"127.0.0.{number}") for number in (2, 3, 4)]
+    pids = [lane.log.wait_start(**of_peer(peer))["pid"] for peer in silent]
+    for peer in silent:
+        peer.expect(tftp.DATA, 1)
+    os.kill(pids[0], signal.SIGSTOP)
+
+    def is_served():
+        peer = lane.peer(source="127.0.0.9")
+        peer.read("wanted", ends=1)
+        packet = first_packet(peer, 2.0 * lane.slowness)
+        if packet is None or packet.op != tftp.DATA:
+            return False
+        check_equal(peer.get_rest(), b"waited for", "content")
+        return True
+
+    try:
+        # alone they would give up after 5 s
+        until(is_served, 4 * lane.slowness, "room although one hangs")
+        check(not lane.ends.of(silent[0]), "the one that hangs has ended")
+    finally:
+        kill(pids[0], signal.SIGCONT)
+    for peer in silent[:2]:
+        check_equal(lane.end_of(peer)["outcome"], "noanswer", "the end of a silent one")
+    silent[2].error(0)
+    lane.end_of(silent[2])
+
+
 # Broadcasts.
 
 def broadcasts(lane):
@@ -738,6 +907,26 @@ def lists_of_names(lane):
     Read("no-dot", Served("no dot"), source="127.0.0.6").run(lane, "", config.words)
 
 
+def names_by_links(lane):
+    """A link that serves the prefix leads round no rule."""
+    place = pathlib.Path("/srv/linked")
+    (place / "private").mkdir(parents=True)
+    (place / "private").chmod(0o777)
+    (place / "private/x").write_bytes(SECRET)
+    (place / "private/x").chmod(0o666)
+    (place / "open").write_bytes(b"open")
+    (place / "tftpboot").symlink_to(".")
+    config = serve_configured(lane, f'root = "{place}"\ndeny-files = {{"private/*"}}\ncreate = yes\n'
+                                    "overwrite = yes\n")
+    before = snapshot(place)
+    for name in ("private/x", "/tftpboot/private/x", "tftpboot/private/x", "\\tftpboot\\private\\x",
+                 "/tftpboot/./private//x", "/tftpboot/private/new"):
+        for case in (Read, Write):
+            case(name, DENIED("deny-files has")).run(lane, "", config.words)
+    check_unchanged(before, place)
+    Read("/tftpboot/open", Served("open")).run(lane, "", config.words)
+
+
 TESTS = (
     ("as shipped, nothing can be uploaded, overwritten or read elsewhere", defaults, True),
     ("in hpa's form only open files can be overwritten", defaults_of_hpa, True),
@@ -747,8 +936,10 @@ TESTS = (
     ("an existing file is ERROR 6 and stays", existing_files, True),
     ("max-upload: by tsize, and while writing", too_large, True),
     ("min-free: by tsize, and while writing", room_left, True),
+    ("min-free: 60 small uploads at once leave it, too", room_left_by_many, True),
     ("max-read", largest_read, True),
     ("upload-names = unique never replaces", unique_names, True),
+    ("130 uploads of one name within a second are 130 files", unique_names_of_many, True),
     ("upload-root takes all uploads", upload_root, True),
     ("umask, and the modes of replaced files", modes_of_uploads, True),
     ("hpa's classic set-up: a 666 file in root's directory takes uploads", classic_uploads, True),
@@ -759,10 +950,15 @@ TESTS = (
     ("no room where the classic file lies: it stays as it was", classic_on_a_full_disk, True),
     ("min-free counts where the classic file lies", classic_leaves_room, True),
     ("two uploads to a classic file at once do not mix", classic_two_at_once, False),
+    ("a classic file that is gone or another by now is no success", classic_target_is_gone, True),
+    ("a file that is closed during an upload is not overwritten", target_is_closed, True),
+    ("--explain before the first start says of a classic file what comes", classic_explained_afresh, True),
     ("full, a request waits a second for room", full, True),
     ("full, who waits longer is served first", full_in_order, True),
     ("a client at its own limit holds up nobody else", full_for_one, True),
     ("silent transfers make room where there is none", room_by_silence, False),
+    ("one that hangs does not keep others from making room", room_despite_one_that_hangs, False),
     ("broadcast", broadcasts, True),
     ("deny-files and allow-extensions, however a name is spelled", lists_of_names, True),
+    ("deny-files, where a link serves the prefix", names_by_links, True),
 )

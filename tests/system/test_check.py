@@ -6,12 +6,16 @@ superserver starts says it in syslog, in the log and in the live table, while it
 clients are told that it is the server's fault.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
+import signal
+import subprocess
 
 import tftp
-from harness import check, check_equal, of_peer, run, until
+from asking import Refused, ask
+from harness import SERVICE_USER, check, check_equal, is_running, kill, of_peer, run, until
 from settings import PLACE, STATE, Conf, Given, Notices, blksize, header, tool
 
 NETWORK = 'allowed: networks such as "192.0.2.0/24" or "2001:db8::/32"'
@@ -431,6 +435,99 @@ def statuses(lane):
         check(status == 0 or done.stderr, f"{args}: no word")
 
 
+def root_that_is_closed(lane):
+    """The service user may not enter it: said by --check, and by the log to whom asks."""
+    where, closed = conf(lane), pathlib.Path("/srv/closed")
+    closed.mkdir()
+    (closed / "file").write_bytes(b"x")
+    for mode, sentence in ((0o700, f'root: "{closed}": the service user, {SERVICE_USER}, may not enter it: '
+                            "Permission denied"), (0o755, "")):
+        closed.chmod(mode)
+        where.write(f'root = {{"{closed}"}}')
+        done = tool(lane, "--check", "-f", where.path)
+        wanted = [where.at(1, sentence)] if sentence else []
+        check_equal((done.returncode, complaints_of(done.stderr)[:1]), (int(bool(sentence)), wanted),
+                    f"exit status with mode {mode:o}, and what it says")
+    closed.chmod(0o700)
+    with Given(lane, "-f", where.path):
+        for name in ("file", "missing"):
+            wanted = Refused(2, "denied", "mode 0700")
+            wanted.check(ask(lane, tftp.READ, name), name)
+    shutil.rmtree(closed)
+
+
+# How it stands there.
+
+@contextlib.contextmanager
+def standing_alone(lane, *args, **how):
+    """The process that was started; whoever serves is gone afterwards."""
+    lane.stop_server()
+    process = subprocess.Popen([str(word) for word in (lane.tftpd, *args)], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env=lane.environment(), **how)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10 * lane.slowness)
+
+
+def stays_in_the_foreground(lane):
+    """-L wins over -l, as it does in tftpd-hpa, in whatever order they come."""
+    for options in (("-L", "-l"), ("-l", "-L"), ("-lL",)):
+        notices = Notices(lane)
+        with standing_alone(lane, *options, "-a", "127.0.0.1:69", lane.root) as process:
+            notices.wait("dispatcher started")
+            check(blksize(lane) is not None, f"{options}: it does not serve")
+            check(process.poll() is None, f"{options}: it has detached")
+            process.terminate()
+            check_equal(process.wait(10 * lane.slowness), 0, f"{options}: exit status")
+        notices.close()
+
+
+def relative_pid_file(lane):
+    """-l leaves the folder that -P is relative to; the file is removed all the same."""
+    where = conf(lane)
+    path = where.place / "relative.pid"
+    with standing_alone(lane, "-l", "-P", path.name, "-a", "127.0.0.1:69", lane.root,
+                        cwd=where.place) as process:
+        check_equal(process.wait(10 * lane.slowness), 0, "exit status of the one that detaches")
+        pid = int(until(path.read_text, 2 * lane.slowness, "a pid in the file"))
+        check(blksize(lane) is not None, "it does not serve")
+        kill(pid, signal.SIGTERM)
+        until(lambda: not is_running(pid), 10 * lane.slowness, "it has ended")
+    check(not path.exists(), "the pid file is left")
+
+
+def state_of_others(lane):
+    """Who may write the state directory could say what is good: it is not believed, and
+    nothing is kept in it; requests are served all the same."""
+    where = conf(lane)
+    for what, change in (("somebody else's", lambda: os.chown(STATE, lane.uid, -1)),
+                         ("open to all", lambda: STATE.chmod(0o777)),
+                         ("open to its group", lambda: STATE.chmod(0o775))):
+        shutil.rmtree(STATE, ignore_errors=True)
+        STATE.mkdir(mode=0o755)
+        change()
+        where.write("max-blksize = 700")
+        begin = len(lane.syslog)
+        with Given(lane, "-f", where.path):
+            check_equal(blksize(lane), 700, f"{what}: blksize")
+            until(lambda: any(f"{STATE}: not a directory that only we may write" in line
+                              for line in lane.syslog[begin:]), 2 * lane.slowness, f"{what}: a word in syslog")
+        check_equal(list(STATE.iterdir()), [], f"{what}: what is kept there")
+        # a copy that lies there
+        where.good_copy().write_text(where.text("max-blksize = 701"))
+        where.good_copy().chmod(0o600)
+        where.write("linger = x")
+        with Given(lane, "-f", where.path):
+            peer = lane.peer()
+            peer.read("anything")
+            check_equal(peer.expect(tftp.ERROR, 0).text, "Server configuration error", f"{what}: with a copy")
+            lane.log.wait_end(**of_peer(peer))
+    shutil.rmtree(STATE)
+
+
 def environment_stays_outside(lane):
     """libconfuse replaces ${NAME}; nothing that the caller sets gets in."""
     where = conf(lane)
@@ -650,6 +747,11 @@ TESTS = (
     ("files are included 8 deep at most", deep_includes, False),
     ("bad map files are told with their lines", map_files, True),
     ("--check exits with 0 or 1, a bad command line with 64", statuses, True),
+    # an instrumented build stays outside of its walls
+    ("a root that the service user may not enter is told", root_that_is_closed, False),
+    ("-L with -l stays in the foreground", stays_in_the_foreground, True),
+    ("a pid file by a relative name is removed at the end", relative_pid_file, True),
+    ("a state directory that others may write is not used", state_of_others, True),
     ("the environment does not get in", environment_stays_outside, True),
     ("--print-config prints what prints itself", prints_itself, True),
     ("--print-config says where each value comes from", origins, True),

@@ -99,11 +99,11 @@ def write_descriptors(mode, lane):
 
 
 def dispatcher_descriptors(mode, lane):
-    """Apart from the listening socket, its end of each control pipe, and in the
-    foreground standard error."""
+    """Apart from the listening socket, its end of each control pipe, in the foreground
+    standard error, and the service user's own spool."""
     server, _ = reading(mode, lane)
     found = descriptors_of(server.dispatcher())
-    files = {str(server.errors)} if mode == "foreground" else set()
+    files = {f"/var/lib/tftpd/spool-{lane.uid}"} | ({str(server.errors)} if mode == "foreground" else set())
     strange = [target for target in found.values() if not allowed(lane, target, files)]
     check(not strange, f"strange descriptors of the dispatcher: {strange}")
 

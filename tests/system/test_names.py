@@ -14,12 +14,12 @@ import re
 import shutil
 import stat
 import struct
-import sys
 
 import tftp
 from asking import (Read, Refused, Served, Stored, Write, ask, check_unchanged, explain,
                     serve_configured, snapshot)
 from harness import PORT, check, check_equal, of_peer, run
+from settings import without_landlock
 from test_address import Neighbour
 
 NOT_FOUND = (1, "notfound")
@@ -783,7 +783,7 @@ HOSTILE_SETUPS = (
 )
 
 
-def hostile(lane, without_landlock=False):
+def hostile(lane, must_do_without=False):
     """Nothing outside is opened or changed, nothing blocks, each leaves one record."""
     names = hostile_names()
     check(len(names) >= 300, f"only {len(names)} names")
@@ -794,7 +794,7 @@ def hostile(lane, without_landlock=False):
         before = snapshot(OUTSIDE, OTHERS)
         around = sorted(path.name for path in HOSTILE.parent.iterdir())
         text += "create = yes\noverwrite = yes\nmax-upload = 1K\nmin-free = 0\n"
-        serve_configured(lane, text + "sandbox = prefer\n" * without_landlock)
+        serve_configured(lane, text + "sandbox = prefer\n" * must_do_without)
         with contextlib.closing(Watch(OUTSIDE, OTHERS)) as watch:
             for name in names:
                 check_hostile(lane, what, tftp.READ, name)
@@ -826,33 +826,13 @@ def check_hostile(lane, what, op, name):
         check((HOSTILE / record["path"][1:]).exists(), f"{what}: {record['path']} is not in the root")
 
 
-WITHOUT_LANDLOCK = """#!{python}
-import ctypes, os, struct, sys
-# A filter: landlock_create_ruleset() is not there (ENOSYS), all else is.
-code = ((0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7fff0000))
-text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
-program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(text))
-if ctypes.CDLL(None).prctl(22, 2, program, 0, 0) != 0:
-    sys.exit("no filter")
-os.execv("{tftpd}", ["{tftpd}", *sys.argv[1:]])
-"""
-
-
 def hostile_without_landlock(lane):
     """The same where the kernel has no Landlock: what remains has to do."""
-    program = lane.tftpd
-    wrapper = lane.scratch / "bin/tftpd-without-landlock"
-    wrapper.write_text(WITHOUT_LANDLOCK.format(python=sys.executable, tftpd=program))
-    wrapper.chmod(0o755)
-    lane.tftpd = wrapper
-    try:
-        hostile(lane, without_landlock=True)
+    with without_landlock(lane):
+        hostile(lane, must_do_without=True)
         started = [rec["message"] for rec in lane.log.records(event="notice")
                    if "dispatcher started" in rec["message"]][-1]
         check("no Landlock" in started, f"there was Landlock: {started}")
-    finally:
-        lane.stop_server()
-        lane.tftpd = program
 
 
 TESTS = (

@@ -9,6 +9,7 @@ import collections
 import ipaddress
 import os
 import pathlib
+import select
 import signal
 import socket
 import subprocess
@@ -131,6 +132,29 @@ def hear_content(peer, wanted):
         if packet.payload == wanted:
             return packet
     raise tftp.Unexpected("no DATA of the new transfer")
+
+
+def three_names_at_once(lane):
+    """Back to back from one port: the last one counts, for there can be one only.  Each
+    leaves a record, and nobody is told that the server is busy."""
+    serve(lane)
+    names = [f"at-once-{number}" for number in range(3)]
+    for number, name in enumerate(names):
+        lane.file(name, lane.content(3 * BLOCK, seed=number))
+    wanted = lane.content(3 * BLOCK, seed=2)
+    for _ in range(10):
+        peer, begin = connect(lane), time.monotonic()
+        for name in names:
+            peer.read(name)
+        hear_content(peer, wanted[:BLOCK])
+        took = time.monotonic() - begin
+        check(took < 0.4 * lane.slowness, f"the last one waited {took:.2f} s")
+        finish(peer, 1, 4)
+        until(lambda: len(lane.log.ends(**of_peer(peer))) == 3, 5 * lane.slowness, "three end records")
+        check_equal({record["file"]: record["outcome"] for record in lane.log.ends(**of_peer(peer))},
+                    dict(zip(names, ("vanished", "vanished", "complete"))), "outcomes")
+        late = [packet for _, packet in peer.hear_all(0) if packet.op == tftp.ERROR]
+        check(not late, f"told besides: {late}")
 
 
 def after_a_reset(lane):
@@ -419,6 +443,80 @@ def reloaded_in_a_storm(lane):
     notices.close()
 
 
+class Session:
+    """A client that asks for one file after the other, each as soon as it has the last,
+    and all from one port."""
+
+    def __init__(self, lane, number, contents):
+        self.lane, self.contents, self.number = lane, contents, number
+        self.peer = connect(lane, source=f"127.40.0.{number + 1}", port=4000 + number)
+        self.served, self.trouble, self.is_over = 0, None, False
+        self.next()
+
+    def next(self):
+        self.name = f"reused-{(self.served + self.number) % len(self.contents)}"
+        self.got, self.asked_at = b"", time.monotonic()
+        self.peer.read(self.name)
+
+    def on_ready(self):
+        packet = self.peer.hear(0)
+        if packet is None or (packet.op == tftp.DATA and packet.block != len(self.got) // BLOCK + 1):
+            return
+        if packet.op != tftp.DATA:
+            self.trouble = f"{self.name}: {packet}"
+            return
+        self.got += packet.payload
+        self.peer.ack(packet.block)
+        if len(packet.payload) < BLOCK:
+            self.finish()
+
+    def finish(self):
+        if self.got != self.contents[self.name]:
+            self.trouble = f"{self.name}: other content"
+        self.served += 1
+        if not self.is_over:
+            self.next()
+
+    def is_done(self):
+        return self.is_over and len(self.got) % BLOCK != 0
+
+
+def reloaded_under_sessions(lane):
+    """What comes to the socket of an old transfer, under a dispatcher that is about to
+    leave, is served by somebody: no client has to ask twice."""
+    contents = {f"reused-{number}": b"%d" % number * 700 for number in range(8)}
+    for name, content in contents.items():
+        lane.file(name, content)
+    _, where = serve(lane)
+    notices = Notices(lane)
+    sessions = [Session(lane, number, contents) for number in range(20)]
+    poll, by_fd = select.epoll(), {session.peer.socket.fileno(): session for session in sessions}
+    for fd in by_fd:
+        poll.register(fd, select.EPOLLIN)
+    changes, begin = 0, time.monotonic()
+    most = 4 if lane.quick else 12
+    while not all(session.is_done() for session in sessions):
+        for fd, _ in poll.poll(0.05):
+            by_fd[fd].on_ready()
+        now = time.monotonic()
+        lost = [session for session in sessions if now - session.asked_at > 1.5 * lane.slowness
+                and not session.is_done()]
+        check(not lost, f"no answer to {[(s.name, s.peer.port, s.got[:5]) for s in lost]}, {changes} changes")
+        trouble = [session.trouble for session in sessions if session.trouble]
+        check(not trouble, f"{trouble[:3]}")
+        # one change after the other, as soon as it shows
+        if notices.count("new configuration") == changes and changes < most:
+            changes += 1
+            where.write(*ONE_PORT, f"max-transfers = {500 + changes}")
+        elif notices.count("new configuration") == most:
+            for session in sessions:
+                session.is_over = True
+    poll.close()
+    lane.note(f"{sum(session.served for session in sessions)} reads from 20 ports, {most} changes within "
+              f"{time.monotonic() - begin:.1f} s")
+    notices.close()
+
+
 def dispatcher_killed(lane):
     """Its transfers go on, and the one that takes its place serves."""
     server, _ = serve(lane)
@@ -482,7 +580,7 @@ def capabilities(lane):
         check_capabilities(lane, pid, 0, f"process {pid} under it")
     finish(reader, 1, 7)
     writer.data(1, b"")
-    writer.expect(tftp.ACK, 1)
+    writer.drain_to(tftp.ACK, 1)
 
 
 def pid_of(lane, peer):
@@ -587,6 +685,7 @@ TESTS = (
     ("each answer comes from the port that was asked", each_answer, True),
     ("also where there is no room", busy, True),
     ("another name from the same port replaces the transfer", other_name, True),
+    ("three names at once from one port: the last one counts", three_names_at_once, True),
     ("the same name after a reset replaces it, too", after_a_reset, True),
     ("copies of a request bring the first reply, or nothing", repeated_request, True),
     ("a session from one port goes on without a pause", one_after_the_other, True),
@@ -597,6 +696,8 @@ TESTS = (
     ("several addresses of a wire, link-local ones, a broadcast", over_a_wire, False),
     ("a new configuration leaves transfers alone", reloaded, True),
     ("new dispatchers in a storm lose nothing", reloaded_in_a_storm, True),
+    ("clients that reuse their ports at once lose nothing by new configurations", reloaded_under_sessions,
+     True),
     ("a killed dispatcher is replaced", dispatcher_killed, True),
     ("a client that asks anew is served all the same", asked_anew_without_dispatcher, False),
     ("the dispatcher may bind a port, and transfers nothing", capabilities, True),

@@ -21,7 +21,8 @@ import time
 import storm
 import tftp
 from harness import (LOG, PORT, check, check_equal, is_running, kill, of_peer, status_of, until)
-from settings import Conf, Follower, Given, Notices, blksize, header, tool, wait_blksize
+from settings import (ADD_RULE, Conf, Follower, Given, Notices, blksize, header, tool,
+                      wait_blksize, without_landlock)
 from test_lifecycle import finish, running_read
 from test_orders import has_let_go
 
@@ -660,6 +661,135 @@ def user_that_cannot_serve(lane):
     check_good()
 
 
+# Walls that cannot be put up: known only to a dispatcher that tries.
+
+PREFER, REQUIRE = "sandbox = prefer", "sandbox = require"
+CANNOT = "it cannot be served; syslog says more"
+
+
+def walls_that_fail(lane):
+    """The old dispatcher goes on, and what is kept as good is what was served."""
+    with without_landlock(lane):
+        where, notices = start(lane, PREFER, "max-blksize = 700")
+        until(where.good_copy().exists, 2 * lane.slowness, "a good copy")
+        good, reader = where.good_copy().read_bytes(), lane.server.dispatcher()
+        where.write(REQUIRE, "max-blksize = 701")
+        check_broken(notices, f"{where.path}: {CANNOT}")
+        check_equal((blksize(lane), lane.server.dispatchers()), (700, [reader]), "blksize, and who serves")
+        check_equal(where.good_copy().read_bytes(), good, "the good copy")
+        check_equal(notices.count("new configuration"), 0, "new configurations")
+        check("sandbox = prefer does without" in lane.server.tail(), "stderr does not say why")
+        # another change that helps nothing, and one that does; nobody sends SIGHUP
+        where.write(REQUIRE, "max-blksize = 702")
+        quietly(lane, lambda: blksize(lane) == 700, "it is served by walls that fail")
+        where.write(PREFER, "max-blksize = 703")
+        wait_blksize(lane, 703, 700)
+        notices.wait("new configuration")
+        check_good()
+        until(lambda: b"703" in where.good_copy().read_bytes(), 2 * lane.slowness, "a new good copy")
+
+
+def walls_that_fail_at_a_start(lane):
+    """The last good copy serves; without one clients are told.  Mended, it goes on."""
+    with without_landlock(lane):
+        where, notices = start(lane, PREFER, "max-blksize = 700")
+        until(where.good_copy().exists, 2 * lane.slowness, "a good copy")
+        for mode in ("xinetd", "activate-inetd"):
+            lane.stop_server()
+            good = where.good_copy().read_bytes()
+            where.write(REQUIRE, "max-blksize = 701")
+            count = len(notices.look())
+            server = lane.serve("-f", where.path, mode=mode, fresh=True)
+            check_equal(blksize(lane), 700, f"blksize of the copy, {mode}")
+            check_broken(notices, f"{where.path}: {CANNOT}")
+            check_equal(where.good_copy().read_bytes(), good, f"the good copy, {mode}")
+            keeper = server.keeper()
+            where.write(PREFER, "max-blksize = 702")
+            wait_blksize(lane, 702, 700)
+            check_good()
+            check_equal(server.keeper(), keeper, "the keeper that was started")
+            where.write(PREFER, "max-blksize = 700")
+            wait_blksize(lane, 700, 702)
+            check(len(notices.look()) > count, "no notice at all")
+
+
+def walls_that_fail_without_a_copy(lane):
+    """Clients are told, and served as soon as the file is mended."""
+    with without_landlock(lane, ADD_RULE):
+        lane.stop_server()
+        where = Conf(lane)
+        where.forget_good_copy()
+        where.write(REQUIRE, "max-blksize = 700")
+        notices = Notices(lane)
+        with Given(lane, "-f", where.path) as given:
+            check_refuses(lane)
+            check_broken(notices, f"{where.path}: {CANNOT}", old="requests are refused")
+            check(not where.good_copy().exists(), "it was kept as a good one")
+            where.write(PREFER, "max-blksize = 701")
+            notices.wait("new configuration")
+            until(lambda: blksize(lane) == 701, 5 * lane.slowness, "it serves")
+            check(given.process.poll() is None, "it has left")
+            check_good()
+
+
+# What is not there yet.
+
+def root_that_comes_later(lane):
+    """As a disk that is mounted late: clients are told, and served as soon as it is there."""
+    lane.stop_server()
+    # nothing beside it is watched
+    late = pathlib.Path("/run/late/root")
+    late.parent.mkdir()
+    where = Conf(lane)
+    where.forget_good_copy()
+    where.write(f'root = {{"{late}"}}')
+    # a file that is new would be looked at once more anyway
+    until(lambda: time.time() > where.path.stat().st_ctime + 2, 5, "the file is no longer new")
+    notices = Notices(lane)
+    server = lane.serve("-f", where.path, mode="xinetd", fresh=True)
+    check_refuses(lane)
+    keeper = server.keeper()
+    notices.wait("configuration error, requests are refused: " + where.at(1, f'root: "{late}"'))
+    fresh = late.with_name("fresh")
+    fresh.mkdir()
+    (fresh / "asked").write_bytes(b"late")
+    fresh.rename(late)
+    # it is looked for every 10 s
+    notices.wait("new configuration", seconds=12)
+    until(lambda: content_of(lane, "asked") == b"late", 5 * lane.slowness, "what came later is served")
+    check_equal(server.keeper(), keeper, "the keeper")
+    check_good()
+    lane.stop_server()
+    shutil.rmtree(late.parent)
+
+
+def content_of(lane, name):
+    """A small file's, or None for an ERROR."""
+    peer = lane.peer()
+    peer.read(name)
+    packet = peer.hear()
+    if packet is None or packet.op != tftp.DATA:
+        return None
+    peer.ack(1)
+    return packet.payload
+
+
+def broken_map_of_the_command_line(lane):
+    """tftpd-hpa's form under a superserver: clients are told, and served when it is mended."""
+    lane.stop_server()
+    where = Conf(lane)
+    rules = where.file("names.map", "r ^alias$ asked\nr (\n")
+    notices = Notices(lane)
+    with Given(lane, "-s", "-m", rules, lane.root) as given:
+        check_refuses(lane)
+        check_broken(notices, f'{rules}:2: bad regex "(": Unmatched ( or \\(', old="requests are refused")
+        rules.write_text("r ^alias$ asked\n")
+        notices.wait("new configuration")
+        check_alias(lane, "alias")
+        check(given.process.poll() is None, "it has left")
+        check_good()
+
+
 # What changes.
 
 def another_user(lane):
@@ -726,7 +856,7 @@ def records_in(path):
 def log_that_cannot_be(lane):
     """The rest of the new configuration is used all the same, as at a start."""
     where, _ = start(lane, "max-blksize = 700")
-    where.write("max-blksize = 701", f'log = "{where.path}/transfers.jsonl"')
+    where.write("max-blksize = 701", 'log = "/nothing/there/transfers.jsonl"')
     # what is served without a log has no records
     until(lambda: blksize_of(lane, "asked", None) == 701, 5 * lane.slowness, "blksize 701")
     where.write("max-blksize = 702")
@@ -750,6 +880,31 @@ def more_transfers(lane):
         check_equal(lane.log.wait_end(**of_peer(peer))["outcome"], "complete", "outcome")
     lane.file("held", b"again")
     check_equal(lane.peer().get("held"), b"again", "a read after them")
+
+
+def fewer_transfers(lane):
+    """Those that run count, wherever in the table they stand: none is started before
+    there is room."""
+    where, notices = start(lane, "max-transfers = 40")
+    # the first slots have been used, and are free again
+    for _ in range(15):
+        check(blksize(lane) is not None, "it does not serve")
+    held = [answered_read(lane) for _ in range(10)]
+    change(lane, where, notices, "max-transfers = 5")
+    check_busy(lane)
+    for peer in held[:5]:
+        finish(peer)
+    check_busy(lane)
+    waiting = lane.peer()
+    waiting.read("answered")
+    waiting.expect_silence(0.2)
+    finish(held[5])
+    waiting.drain_to(tftp.DATA, 1)
+    waiting.error(0)
+    for peer in held[6:]:
+        finish(peer)
+    for peer in held:
+        check_equal(lane.log.wait_end(**of_peer(peer))["outcome"], "complete", "outcome")
 
 
 def answered_read(lane):
@@ -830,6 +985,37 @@ def leaves_at_once(lane):
     until(lambda: not is_running(pid), 5, "it is dead")
 
 
+def leaves_after_one(lane):
+    """As soon as nothing waits, whoever started it, with single-port as without; its
+    transfer is finished without it."""
+    content = lane.content(1200, seed=4)
+    lane.file("zero-one", content)
+    where = Conf(lane)
+    for lines in (("single-port = no",), ("single-port = yes",)):
+        where.write("linger = 0", *lines)
+        with Given(lane, "-f", where.path) as given:
+            check_leaves(lane, content, lambda: given.process.poll() is not None, f"a given socket, {lines[0]}")
+        server = lane.serve("-f", where.path, mode="xinetd", fresh=True)
+        before = server.activations()
+        check_leaves(lane, content, lambda: server.keeper() is None, f"xinetd, {lines[0]}")
+        check_equal(server.activations(), before + 1, f"starts by xinetd, {lines[0]}")
+    lane.stop_server()
+
+
+def check_leaves(lane, content, has_left, what):
+    peer = lane.peer()
+    peer.read("zero-one")
+    packet = peer.expect(tftp.DATA, 1)
+    peer.tid = packet.source
+    until(has_left, 3 * lane.slowness, f"it has left: {what}")
+    for index in (1, 2):
+        peer.ack(index)
+        packet = peer.expect(tftp.DATA, index + 1)
+    peer.ack(3)
+    check_equal(packet.payload, content[1024:], f"the last block: {what}")
+    check_equal(lane.log.wait_end(**of_peer(peer))["outcome"], "complete", f"outcome: {what}")
+
+
 def ask_again(peer, raw, op):
     """As clients do who hear nothing for a second."""
     for _ in range(20):
@@ -877,12 +1063,20 @@ TESTS = (
     ("a copy that cannot be used is none", copy_that_is_no_good, True),
     ("a start by hand wants no copy", by_hand_there_is_no_copy, False),
     ("a user that may not serve is told, and changes nothing", user_that_cannot_serve, True),
+    # an instrumented build has no such walls
+    ("walls that fail are told, and change nothing", walls_that_fail, False),
+    ("at a start they are not tried on the last good copy", walls_that_fail_at_a_start, False),
+    ("without such a copy clients are told, until it is mended", walls_that_fail_without_a_copy, False),
+    ("a root that comes later is served then", root_that_comes_later, False),
+    ("a broken map of a command line is told to clients, and mended", broken_map_of_the_command_line, True),
     ("another user serves what begins then", another_user, False),
     ("another log has what begins then", another_log, True),
     ("a log that cannot be made stops no new configuration", log_that_cannot_be, False),
     ("max-transfers grows and shrinks", more_transfers, True),
+    ("a max-transfers that is lowered counts those that run", fewer_transfers, True),
     ("single-port can be changed", single_port, True),
     ("linger = 0 serves each storm under xinetd and leaves", leaves_at_once, True),
+    ("linger = 0 leaves after one, with single-port, too", leaves_after_one, True),
     ("who dies without a server is recorded by the next", killed_while_alone, True),
     # last: the log gets long
     ("20 changes, 10 of them broken, and 10 rotations cost nobody anything",

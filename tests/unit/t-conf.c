@@ -764,7 +764,7 @@ test_usage(void)
 		"-R ", "-t ", "-T ", "-u ", "--log ", "-v ", "--verbosity",
 		"--stderr", "-C ", "-f ", "--print-config", "--explain",
 		"--adopt", "--map-test", "-V ", "-h ", "DIRECTORY" };
-	const char *usage = conf_usage(), *line, *end;
+	const char *usage = conf_usage(), *line, *end, *at;
 	size_t i;
 
 	for (i = 0; i < COUNT(words); i++)
@@ -774,7 +774,10 @@ test_usage(void)
 		T_OK(end != NULL, "every line ends");
 		if (end == NULL)
 			return;
-		T_OK(end - line < 80, "it fits a terminal");
+		/* the one with the path is as long as that */
+		at = strstr(line, CONFFILE);
+		T_OK(end - line < 80 || (at != NULL && at < end),
+		    "it fits a terminal");
 	}
 }
 
