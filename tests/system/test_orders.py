@@ -334,12 +334,12 @@ def slept_through(lane):
     transfer of its successor, which is not its to end."""
     server = lane.serve(fresh=True)
     dead = running_read(lane, "slept")
-    first, name = server.dispatcher(), lane.log.wait_start(**of_peer(dead))["id"]
+    first, begun = server.dispatcher(), lane.log.wait_start(**of_peer(dead))
+    name, victim = begun["id"], begun["pid"]
     slot = slot_of(name)
     try:
         os.kill(first, signal.SIGSTOP)
         until(lambda: stat_of(first)[0] == "T", 5, "the dispatcher stands still")
-        victim, = children(first)
         os.kill(victim, signal.SIGKILL)
         until(lambda: stat_of(victim)[0] == "Z", 5, "its transfer is dead")
         second = renew(lane, {first})
