@@ -56,8 +56,10 @@ diag_descriptor(void)
 void
 diag_close(void)
 {
-	if (diag.syslog_fd != -1)
-		close(diag.syslog_fd);
+	/* not written in vain: in a forked process that copies a page */
+	if (diag.syslog_fd == -1)
+		return;
+	close(diag.syslog_fd);
 	diag.syslog_fd = -1;
 }
 
