@@ -28,7 +28,7 @@ def programs(lane):
             next(p for p in place.rglob("sbin/tftpd") if p.is_file())
         check(path.parent.name == folder and os.access(path, os.X_OK), f"{path} in {folder}")
     manuals = sorted(path.name for path in place.rglob("man/man*/*"))
-    for manual in ("tftpd.8", "tftpd-stats.1", "tftpd-log.5"):
+    for manual in ("tftpd.8", "tftpd.conf.5", "tftpd-stats.1", "tftpd-log.5"):
         check(any(name.startswith(manual) for name in manuals), f"{manual} is not among {manuals}")
 
 
@@ -45,6 +45,17 @@ def superserver_files(lane):
     socket = find(place, "tftpd.socket").read_text()
     check("ListenDatagram=" in socket and "TriggerLimitIntervalSec=0" in socket,
           "a boot storm would stop the socket unit")
+
+
+def configuration(lane):
+    """It is installed once, is good, and what an administrator made of it stays."""
+    place = stage(lane)
+    conf, = (path for path in place.rglob("tftpd.conf") if path.parent.name == "etc")
+    done = subprocess.run([str(lane.tftpd), "--check", "-f", str(conf)], capture_output=True, timeout=30)
+    check_equal(done.returncode, 0, f"--check of the installed one: {done.stderr!r}")
+    conf.write_text("linger = 5\n")
+    run("make", "-C", lane.build, "-s", "install", f"DESTDIR={place}")
+    check_equal(conf.read_text(), "linger = 5\n", "a changed one after another installation")
 
 
 def nothing_outside(lane):
@@ -101,6 +112,7 @@ TESTS = (
     ("programs and manuals are where they belong", programs, False),
     ("superserver files name the installed program", superserver_files, False),
     ("no installed file names the stage", nothing_outside, False),
+    ("a configuration is installed once", configuration, False),
     ("systemd reads the units without complaint", systemd_likes_the_units, False),
     ("-V and usage errors are as they should be", version_and_features, True),
     ("a missing directory is told at the start", a_missing_directory_is_told, True),
