@@ -11,9 +11,9 @@
 #include <sys/types.h>
 
 #include "daemon/pool.h"
-#include "os/oneport.h"
 #include "daemon/service.h"
 #include "daemon/transfer.h"
+#include "os/oneport.h"
 
 /* A datagram with where it came from, and its identity. */
 struct request {

@@ -7,14 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/pathname.h"
-#include "daemon/account.h"
 #include "children_parts.h"
+#include "daemon/account.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/memory.h"
 #include "os/process.h"
-#include "os/resolve.h"
 #include "os/shm.h"
 
 #define SILENT_LONG	(2 * US_PER_S)	/* such a transfer makes room */

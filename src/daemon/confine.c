@@ -61,7 +61,6 @@ is_written(const struct conf *c, unsigned index)
 		yes = is_upload_root(c, &c->sections[i].values, index);
 	return yes;
 }
-
 #endif
 
 /* A file that stands there may be written, and its directory perhaps not. */
