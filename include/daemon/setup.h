@@ -24,7 +24,8 @@ void setup_init(struct service *s);
 int setup_sockets(struct service *s, struct launch *l, const struct conf *c);
 
 /*
- * setup_service - plan the walls, open log and live table.  Once.
+ * setup_service - plan the walls, open log and live table.  Once, after
+ * setup_state().
  * c          becomes the service's
  * 0, or an exit status, and what was wrong has been said.
  */

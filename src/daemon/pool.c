@@ -69,9 +69,12 @@ pool_is_short(struct pool *p, uint64_t now_us)
 {
 	unsigned busiest, want;
 
-	/* with single-port the socket is made first, then the process */
+	/*
+	 * With single-port the socket is made first, then the process; with
+	 * linger = 0 one would die with us before it takes its order.
+	 */
 	if (p->berths == NULL || p->service->conf->single_port ||
-	    p->is_stuck || p->last_us == 0 ||
+	    p->service->linger_s == 0 || p->is_stuck || p->last_us == 0 ||
 	    now_us - p->last_us >= QUIET)
 		return false;
 	turn_second(p, now_us);

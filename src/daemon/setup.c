@@ -423,10 +423,8 @@ choose_linger(const struct service *s, const struct conf *c)
 int
 setup_service(struct service *s, const struct conf *c)
 {
-	int status;
+	int status = setup_walls(s, c);
 
-	setup_state(s, c);
-	status = setup_walls(s, c);
 	if (status != 0)
 		return status;
 	s->conf = c;

@@ -173,13 +173,16 @@ def wait_blksize(lane, wanted, before=None, seconds=5.0):
 # A start as inetd makes it, without one.
 
 class Given:
-    """A server whose standard input is a socket that is bound here."""
+    """A server whose standard input is a socket that is bound here.  first() is done
+    before it starts: a superserver would start it for a request."""
 
-    def __init__(self, lane, *args):
+    def __init__(self, lane, *args, first=None):
         lane.stop_server()
         self.lane = lane
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", PORT))
+        if first is not None:
+            first()
         self.process = subprocess.Popen(
             [str(word) for word in (lane.tftpd, *args)], stdin=self.socket, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, env=lane.environment(), start_new_session=True)

@@ -993,18 +993,21 @@ def leaves_after_one(lane):
     where = Conf(lane)
     for lines in (("single-port = no",), ("single-port = yes",)):
         where.write("linger = 0", *lines)
-        with Given(lane, "-f", where.path) as given:
-            check_leaves(lane, content, lambda: given.process.poll() is not None, f"a given socket, {lines[0]}")
+        lane.stop_server()
+        peer = lane.peer()
+        with Given(lane, "-f", where.path, first=lambda: peer.read("zero-one")) as given:
+            check_leaves(lane, peer, content, lambda: given.process.poll() is not None,
+                         f"a given socket, {lines[0]}")
         server = lane.serve("-f", where.path, mode="xinetd", fresh=True)
         before = server.activations()
-        check_leaves(lane, content, lambda: server.keeper() is None, f"xinetd, {lines[0]}")
+        peer = lane.peer()
+        peer.read("zero-one")
+        check_leaves(lane, peer, content, lambda: server.keeper() is None, f"xinetd, {lines[0]}")
         check_equal(server.activations(), before + 1, f"starts by xinetd, {lines[0]}")
     lane.stop_server()
 
 
-def check_leaves(lane, content, has_left, what):
-    peer = lane.peer()
-    peer.read("zero-one")
+def check_leaves(lane, peer, content, has_left, what):
     packet = peer.expect(tftp.DATA, 1)
     peer.tid = packet.source
     until(has_left, 3 * lane.slowness, f"it has left: {what}")
