@@ -4,6 +4,8 @@ UNIT_TESTS = \
 	tests/unit/t-access \
 	tests/unit/t-append \
 	tests/unit/t-bulkio \
+	tests/unit/t-callfilter \
+	tests/unit/t-callgate \
 	tests/unit/t-cidr \
 	tests/unit/t-conf \
 	tests/unit/t-engine \
@@ -22,6 +24,7 @@ UNIT_TESTS = \
 	tests/unit/t-netascii \
 	tests/unit/t-netio \
 	tests/unit/t-oneport \
+	tests/unit/t-nomemory \
 	tests/unit/t-options \
 	tests/unit/t-outcome \
 	tests/unit/t-pace \
@@ -30,7 +33,9 @@ UNIT_TESTS = \
 	tests/unit/t-patience \
 	tests/unit/t-process \
 	tests/unit/t-readahead \
+	tests/unit/t-queue \
 	tests/unit/t-resolve \
+	tests/unit/t-seen \
 	tests/unit/t-shm \
 	tests/unit/t-text \
 	tests/unit/t-translog \
@@ -48,18 +53,33 @@ TESTS += $(UNIT_TESTS)
 endif
 
 UNIT_LIBS = libpolicy.a librecord.a libos.a libcore.a \
-	$(CUNIT_LIBS) $(LIBCAP_LIBS) $(LIBCONFUSE_LIBS)
+	$(CUNIT_LIBS) $(LIBCAP_LIBS) $(LIBCONFUSE_LIBS) $(LIBSECCOMP_LIBS)
 UNIT_CFLAGS = $(AM_CFLAGS) $(CUNIT_CFLAGS)
 
 tests_unit_t_engine_SOURCES = tests/unit/t-engine.c tests/unit/t.h
 tests_unit_t_engine_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_engine_LDADD = $(UNIT_LIBS)
+tests_unit_t_queue_SOURCES = tests/unit/t-queue.c tests/unit/t.h \
+	include/daemon/queue.h src/daemon/queue.c
+tests_unit_t_queue_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_queue_LDADD = $(UNIT_LIBS)
+tests_unit_t_seen_SOURCES = tests/unit/t-seen.c tests/unit/t.h \
+	include/daemon/seen.h src/daemon/seen.c
+tests_unit_t_seen_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_seen_LDADD = $(CUNIT_LIBS)
 tests_unit_t_jsonl_SOURCES = tests/unit/t-jsonl.c tests/unit/t.h
 tests_unit_t_jsonl_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_jsonl_LDADD = $(STATS_LIBS)
 tests_unit_t_netascii_SOURCES = tests/unit/t-netascii.c tests/unit/t.h
 tests_unit_t_netascii_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_netascii_LDADD = $(UNIT_LIBS)
+tests_unit_t_nomemory_SOURCES = tests/unit/t-nomemory.c tests/unit/t.h
+tests_unit_t_nomemory_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_nomemory_LDADD = $(UNIT_LIBS)
+tests_unit_t_nomemory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc \
+	-Wl,--wrap=reallocarray -Wl,--wrap=strdup -Wl,--wrap=strndup \
+	-Wl,--wrap=fmemopen
 tests_unit_t_options_SOURCES = tests/unit/t-options.c tests/unit/t.h
 tests_unit_t_options_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_options_LDADD = $(UNIT_LIBS)
@@ -119,6 +139,14 @@ tests_unit_t_bulkio_SOURCES = tests/unit/t-bulkio.c tests/unit/t.h \
 	tests/unit/t-work.h tests/unit/t-net.h
 tests_unit_t_bulkio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_bulkio_LDADD = $(UNIT_LIBS)
+tests_unit_t_callfilter_SOURCES = tests/unit/t-callfilter.c tests/unit/bpf.h \
+	tests/unit/t.h tests/unit/t-work.h
+tests_unit_t_callfilter_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_callfilter_LDADD = $(UNIT_LIBS)
+tests_unit_t_callgate_SOURCES = tests/unit/t-callgate.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_callgate_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_callgate_LDADD = $(UNIT_LIBS)
 tests_unit_t_conf_SOURCES = tests/unit/t-conf.c tests/unit/t.h
 tests_unit_t_conf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_conf_LDADD = $(UNIT_LIBS)
@@ -126,6 +154,8 @@ tests_unit_t_fileio_SOURCES = tests/unit/t-fileio.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_fileio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_fileio_LDADD = $(UNIT_LIBS)
+tests_unit_t_fileio_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=callgate_openat -Wl,--wrap=callgate_renameat2
 tests_unit_t_landlock_SOURCES = tests/unit/t-landlock.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_landlock_CFLAGS = $(UNIT_CFLAGS)
@@ -154,6 +184,7 @@ tests_unit_t_oneport_SOURCES = tests/unit/t-oneport.c tests/unit/t.h \
 	tests/unit/t-work.h tests/unit/t-net.h
 tests_unit_t_oneport_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_oneport_LDADD = $(UNIT_LIBS)
+tests_unit_t_oneport_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=callgate_connect
 tests_unit_t_process_SOURCES = tests/unit/t-process.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_process_CFLAGS = $(UNIT_CFLAGS)

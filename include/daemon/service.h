@@ -5,6 +5,7 @@
 #ifndef DAEMON_SERVICE_H
 #define DAEMON_SERVICE_H
 
+#include <signal.h>
 #include <stdint.h>
 
 #include "os/launch.h"
@@ -13,6 +14,13 @@
 #include "policy/conf.h"
 #include "record/live.h"
 #include "record/translog.h"
+
+/* What a transfer may install, ready-made. */
+enum service_filter {
+	SERVICE_FILTER_READ,
+	SERVICE_FILTER_WRITE,
+	SERVICE_FILTERS
+};
 
 struct service {
 	const struct conf *conf;
@@ -27,7 +35,10 @@ struct service {
 	int neighbour_fd;	/* netlink: whose MAC is it; < 0: nobody asks */
 	int back_fd, back_in_fd;	/* single-port: strangers' datagrams go
 					   back; where they come in */
+	/* by enum service_filter; NULL: there is no seccomp */
+	const struct callfilter *filters;
 	uint32_t linger_s;	/* conf's, or what the start makes of it */
+	sigset_t words;		/* signals that tell a transfer something */
 	struct sandbox_plan walls;
 	char user_text[64];	/* for the log */
 	char walls_text[400];	/* which stand, once they do */

@@ -51,8 +51,10 @@ void transfer_copy_order(struct transfer_order *to,
  * handlers for the words above, which stay blocked; a transfer lets them
  * through while its engine runs, but not while a file is stored or its end
  * recorded.  HUP, INT, QUIT, TERM are ignored.
+ *
+ * s          its words are set
  */
-void transfer_init_signals(void);
+void transfer_init_signals(struct service *s);
 
 /* Tell a transfer, by its process id; for a dead one nothing happens. */
 void transfer_tell(pid_t pid, enum transfer_word word);

@@ -29,8 +29,11 @@ void diag_open(bool to_stderr, unsigned verbosity);
 void diag_log(enum diag_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The connection to syslog, or -1: for whoever closes all others. */
-int diag_descriptor(void);
+/*
+ * diag_place - have the connection to syslog under that number, for whoever
+ * closes all others.  The number, -1 if there is none, or -errno.
+ */
+int diag_place(int number);
 
 /* Close the connection to syslog: transfers have no use for it. */
 void diag_close(void);

@@ -19,7 +19,9 @@ int landlock_version(void);
 
 /*
  * landlock_confine - nothing but these places from now on, for this process
- * and what it forks.  Files that are open stay so.  no_new_privs must be set.
+ * and what it forks; and, where the kernel knows how, no TCP and no abstract
+ * socket of others.  Files that are open stay so.  no_new_privs must be set.
+ * Signals are not bound: a dispatcher ends transfers of the one before it.
  * Returns 0 or -errno.
  */
 int landlock_confine(const struct landlock_place *places, unsigned count);

@@ -31,6 +31,12 @@ void *memory_get_shared(size_t len);
 int memory_show(void *ptr, size_t len, bool to_children);
 
 /*
+ * memory_freeze - shared pages: children have them from now on, and nobody
+ * can write to them any more.  0 or -errno.
+ */
+int memory_freeze(void *ptr, size_t len);
+
+/*
  * memory_hide_library - children that are forked from now on do not have the
  * code and data of a shared library: fork() and exit cost less, and nobody
  * can misuse it.  They may neither call it nor run its destructors: _exit().

@@ -5,6 +5,7 @@
 #ifndef OS_PROCESS_H
 #define OS_PROCESS_H
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -34,6 +35,25 @@ void process_sleep(atomic_uint *word, unsigned value);
 
 /* Wake who sleeps on word. */
 void process_wake(atomic_uint *word);
+
+/*
+ * process_hold - have number taken, by /dev/null, so that nothing else gets
+ * it before process_place().  0 or -errno.
+ */
+int process_hold(int number);
+
+/*
+ * process_place - make fd have that number.  fd is closed; -1 is none, and
+ * then nothing is done.  The number, -1 or -errno.
+ */
+int process_place(int fd, int number);
+
+/*
+ * process_mask - hold those signals back, or let them through.  Unlike
+ * sigprocmask() it touches no page of libc that a short process does not need
+ * anyway: each one costs it a fault.
+ */
+void process_mask(const sigset_t *set, bool hold);
 
 /* Close every descriptor above 2 but these; none is negative. */
 void process_keep_only(const int *fds, unsigned count);

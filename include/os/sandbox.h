@@ -9,6 +9,10 @@
  *	3. capabilities         all sets and the bounding set empty, securebits
  *	4. undo test            raise, setuid(0), chroot: each must fail
  *	5. no_new_privs         an exec could give nothing back
+ *	6. limits               no core file, few descriptors
+ *
+ * Then daemon/confine goes on with Landlock and seccomp; and a transfer, once
+ * its file and its socket are open, gives up the rest with sandbox_shut().
  *
  * With prefer it goes on without chroot, the bounding set and securebits, or
  * no_new_privs.  User and capabilities are given up and tested all the same.
@@ -19,6 +23,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+#include "os/callfilter.h"
 
 struct sandbox_plan {
 	const char *root;	/* served directory */
@@ -55,6 +61,17 @@ int sandbox_enter(const struct sandbox_plan *plan, char *missing,
  * nothing of libc's.  0, also if there was none, or -errno: must not serve.
  */
 int sandbox_leave_bind(void);
+
+/*
+ * sandbox_shut - the last wall, in a transfer that is set up: from here on it
+ * makes no socket, no process, sends no signal; a download opens nothing.
+ *
+ * opens_files  an upload: it looks at its directory again when it is stored
+ * filter       a program that is installed besides, or NULL; must have been
+ *              built before the dispatcher's walls
+ * 0 or -errno: must not serve.
+ */
+int sandbox_shut(bool opens_files, const struct callfilter *filter);
 
 /*
  * sandbox_keep_for_start - the keeper gives up every capability but those

@@ -57,6 +57,13 @@ set_message(struct translog_record *rec, const char *text)
 	rec->message.len = strlen(text);
 }
 
+/* As strcpy(), from pages that every transfer has at hand. */
+static void
+put_text(char *to, const char *text)
+{
+	memcpy(to, text, strlen(text) + 1);
+}
+
 static void
 show_path(struct account *ac)
 {
@@ -65,7 +72,7 @@ show_path(struct account *ac)
 	if (path[0] == '\0')
 		return;
 	ac->shown_path[0] = '/';
-	strcpy(ac->shown_path + 1, strcmp(path, ".") == 0 ? "" : path);
+	put_text(ac->shown_path + 1, strcmp(path, ".") == 0 ? "" : path);
 	ac->rec.path.buf = (const uint8_t *)ac->shown_path;
 	ac->rec.path.len = strlen(ac->shown_path);
 }
@@ -78,7 +85,7 @@ show_request(struct account *ac)
 
 	rec->numbers[TRANSLOG_SERVER_PORT] = a->sock == -1 ?
 	    TRANSLOG_ABSENT : netio_local_port(a->sock);
-	strcpy(rec->mode, mode_name(a->req.mode));
+	put_text(rec->mode, mode_name(a->req.mode));
 	if (a->req.options.len != 0) {
 		rec->asked.buf = (const uint8_t *)ac->asked;
 		rec->asked.len = options_describe(a->req.options, ac->asked,

@@ -2,11 +2,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "daemon/confine.h"
+#include "os/callfilter.h"
+#include "os/callgate.h"
 #include "os/landlock.h"
+#include "os/memory.h"
+#include "os/process.h"
 
 static int
 failed(const char *what, int err, char *why, size_t size)
@@ -163,6 +168,133 @@ enter_landlock(struct service *s, char *text, size_t text_size, char *why,
 #endif
 }
 
+/* ---- system calls ----------------------------------------------------- */
+
+#ifndef INSTRUMENTED
+/* The dispatcher's own, and what is ready for its transfers. */
+struct programs {
+	struct callfilter service, gates;
+	struct callfilter ready[SERVICE_FILTERS];
+};
+
+static bool
+serves_uploads(const struct conf *c)
+{
+	bool yes = takes_uploads(&c->values);
+	unsigned i;
+
+	for (i = 0; i < c->section_count && !yes; i++)
+		yes = takes_uploads(&c->sections[i].values);
+	return yes;
+}
+
+/* 0 or -errno. */
+static int
+build_programs(const struct service *s, struct programs *p)
+{
+	static const enum callfilter_role roles[SERVICE_FILTERS] = {
+		[SERVICE_FILTER_READ] = CALLFILTER_READ,
+		[SERVICE_FILTER_WRITE] = CALLFILTER_WRITE,
+	};
+	struct callfilter_wish wish = {
+		.role = CALLFILTER_SERVICE,
+		.takes_uploads = serves_uploads(s->conf),
+		.single_port = s->conf->single_port,
+	};
+	uintptr_t first[CALLGATE_COUNT], end[CALLGATE_COUNT];
+	unsigned i;
+	int err;
+
+	err = callfilter_build(&wish, &p->service);
+	for (i = 0; i < CALLGATE_COUNT; i++)
+		callgate_range((enum callgate)i, &first[i], &end[i]);
+	if (err == 0 && callgate_exists())
+		err = callfilter_build_gates(&wish, first, end, &p->gates);
+	for (i = 0; i < SERVICE_FILTERS && err == 0; i++) {
+		wish.role = roles[i];
+		err = callfilter_build(&wish, &p->ready[i]);
+	}
+	return err;
+}
+
+/*
+ * In a child: what libseccomp needs of the heap would be copied by each fork
+ * that is to come.  0 or -errno.
+ */
+static int
+build_aside(const struct service *s, struct programs *p)
+{
+	int status, err = memory_show(p, sizeof(*p), true);
+	pid_t pid;
+
+	if (err != 0)
+		return err;
+	pid = process_fork();
+	if (pid == -1)
+		return -errno;
+	if (pid == 0)
+		_exit(-build_programs(s, p));
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+}
+
+/* The last of the dispatcher's walls.  0 or -errno. */
+static int
+bound_calls(struct service *s, struct programs *p)
+{
+	int err = build_aside(s, p);
+
+	if (err == 0)
+		err = memory_freeze(p, sizeof(*p));
+	if (err == 0)
+		err = callfilter_install(&p->service);
+	if (err == 0 && callgate_exists())
+		err = callfilter_install(&p->gates);
+	if (err == 0)
+		s->filters = p->ready;
+	return err;
+}
+#endif
+
+static void
+add_wall(struct service *s, const char *wall, const char *why_not)
+{
+	size_t len = strlen(s->walls_text);
+
+	snprintf(s->walls_text + len, sizeof(s->walls_text) - len,
+	    why_not == NULL ? ", %s" : ", no %s (%s)", wall, why_not);
+}
+
+int
+confine_calls(struct service *s, char *why, size_t size)
+{
+#ifdef INSTRUMENTED
+	/* valgrind does not know it, and sanitizers call what they like */
+	(void)why;
+	(void)size;
+	add_wall(s, "seccomp", "instrumented");
+	return 0;
+#else
+	struct programs *p = memory_get_shared(sizeof(*p));
+	int err = p == NULL ? -ENOMEM : bound_calls(s, p);
+
+	if (err == 0) {
+		add_wall(s, callgate_exists() ? "seccomp with gates" :
+		    "seccomp", NULL);
+		return 0;
+	}
+	add_wall(s, "seccomp", strerror(-err));
+	if (s->conf->sandbox == CONF_SANDBOX_PREFER)
+		return 0;
+	return failed("seccomp (sandbox = prefer does without)", err, why,
+	    size);
+#endif
+}
+
+/* ---- all of it -------------------------------------------------------- */
+
 /* The only directory is the working one by now: a descriptor less. */
 static void
 stand_in_root(struct service *s)
@@ -198,6 +330,6 @@ confine_enter(struct service *s, char *why, size_t size)
 #endif
 	    s->user_text, s->walls.keep_bind ? "only CAP_NET_BIND_SERVICE" :
 	    "no capabilities", landlock, missing[0] == '\0' ? "" :
-	    "; missing: ", missing);
+	    ", without ", missing);
 	return 0;
 }

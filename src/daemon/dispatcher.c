@@ -13,13 +13,17 @@
 #include "daemon/confine.h"
 #include "daemon/dispatcher.h"
 #include "daemon/transfer.h"
+#include "daemon/trap.h"
 #include "daemon/waiting.h"
+#include "os/callgate.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/memory.h"
+#include "os/process.h"
 
 #define US_PER_S	1000000ULL
-#define LOOK_FOR_ROOM	(100 * 1000)
+#define LOOK_FOR_ENDS	(100 * 1000)
+#define REQUEST_LEAST	4	/* bytes; what is shorter is a scrap */
 #define TERM_PATIENCE	(30 * US_PER_S)
 #define KILL_PATIENCE	(5 * US_PER_S)
 #define DOUBTFUL_MAX	16
@@ -65,14 +69,25 @@ hash_bytes(uint64_t hash, const uint8_t *buf, size_t len)
 	return hash;
 }
 
+/*
+ * With single-port a client has one transfer at a time, whatever its name.
+ * The client is in each hash: all ask for the same file, and what differs in
+ * it need not be looked at.
+ */
 static void
-identify(struct request *r, const struct packet_request *req)
+identify(struct request *r, const struct packet_request *req,
+    bool single_port)
 {
-	const uint64_t basis = 0xcbf29ce484222325ULL;
+	uint16_t port = netio_port(&r->origin.peer);
+	uint8_t bytes[16 + sizeof(port)];
+	size_t len = netio_bytes(&r->origin.peer, bytes);
+	uint64_t hash;
 
-	r->whole_hash = hash_bytes(basis, r->buf, r->len);
-	r->name_hash = hash_bytes(basis + (uint64_t)req->op, req->name.buf,
-	    req->name.len);
+	memcpy(bytes + len, &port, sizeof(port));
+	hash = hash_bytes(0xcbf29ce484222325ULL, bytes, len + sizeof(port));
+	r->whole_hash = hash_bytes(hash, r->buf, r->len);
+	r->name_hash = single_port ? hash : hash_bytes(hash +
+	    (uint64_t)req->op, req->name.buf, req->name.len);
 }
 
 /* ---- records ---------------------------------------------------------- */
@@ -88,7 +103,7 @@ notice(struct dispatcher *d, const char *text, bool with_counts)
 		rec.numbers[TRANSLOG_REPEATS] = (int64_t)d->repeats;
 		rec.numbers[TRANSLOG_IGNORED] = (int64_t)d->ignored;
 		rec.numbers[TRANSLOG_DROPPED] = (int64_t)(d->dropped +
-		    d->overflowed);
+		    d->overflowed + d->waiting.turned_away);
 	}
 	(void)service_notice(d->service, &rec, text);
 }
@@ -107,15 +122,29 @@ is_refused_port(const struct conf *c, uint16_t port)
 	return false;
 }
 
+/* From the very address and port that it went to: that is we. */
+static bool
+is_ourself(const struct request *r)
+{
+	union netio_addr self = r->origin.local;
+
+	if (!r->origin.has_local)
+		return false;
+	netio_set_port(&self, netio_port(&r->listener->local));
+	return netio_equal(&self, &r->origin.peer);
+}
+
 /* What never gets an answer: it would be a loop or a reflection. */
 static bool
 may_answer(const struct dispatcher *d, const struct request *r)
 {
 	const struct conf *c = d->service->conf;
 
-	return (!r->origin.to_many || c->broadcast) &&
+	return r->len >= REQUEST_LEAST &&
+	    (!r->origin.to_many || c->broadcast) &&
 	    netio_is_client(&r->origin.peer) &&
-	    !is_refused_port(c, netio_port(&r->origin.peer));
+	    !is_refused_port(c, netio_port(&r->origin.peer)) &&
+	    !is_ourself(r);
 }
 
 static void
@@ -191,7 +220,7 @@ take_datagram(struct dispatcher *d, struct request *r)
 		return;
 	}
 	netio_text(&r->origin.peer, r->client);
-	identify(r, &req);
+	identify(r, &req, d->service->conf->single_port);
 	take_request(d, r, &req);
 }
 
@@ -374,7 +403,7 @@ init_signals(struct dispatcher *d)
 	struct sigaction sa = { .sa_handler = on_sigchld };
 	sigset_t chld;
 
-	transfer_init_signals();
+	transfer_init_signals(d->service);
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, NULL);
@@ -422,14 +451,12 @@ next_deadline(const struct dispatcher *d)
 
 	if (d->doubtful_count != 0)
 		at = min_u64(at, d->doubtful[0].received_us + DOUBT_SPAN);
-	/* silent transfers come of age while requests wait for their place */
-	if (d->waiting.queue.count != 0)
-		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
+	at = min_u64(at, waiting_serve_at(&d->waiting));
 	at = min_u64(at, d->children.sweep_at_us);
 	at = min_u64(at, pool_trim_at(&d->children.pool));
 	/* nobody tells when a stranger ends */
 	if (d->is_stopping && d->children.strangers != 0)
-		at = min_u64(at, clock_mono_us() + LOOK_FOR_ROOM);
+		at = min_u64(at, clock_mono_us() + LOOK_FOR_ENDS);
 	if (may_idle_out(d))
 		at = min_u64(at, d->last_request_us +
 		    d->service->linger_s * US_PER_S);
@@ -534,9 +561,10 @@ share_port(struct dispatcher *d)
 		err = oneport_pair(fds);
 	if (err != 0)
 		return err;
-	s->back_in_fd = fds[0];
-	s->back_fd = fds[1];
-	return 0;
+	s->back_in_fd = process_place(fds[0], CALLFILTER_BACK_IN_FD);
+	s->back_fd = process_place(fds[1], CALLFILTER_BACK_FD);
+	return s->back_in_fd < 0 ? s->back_in_fd : s->back_fd < 0 ?
+	    s->back_fd : 0;
 }
 
 /* Memory, then the walls.  0 or -errno, with the reason in words. */
@@ -554,6 +582,9 @@ set_up(struct dispatcher *d, struct service *s, int control, char *why,
 	d->term_at_us = d->kill_at_us = NEVER;
 	d->last_request_us = clock_mono_us();
 	init_signals(d);
+#ifdef CALL_TRAP
+	trap_init(s);
+#endif
 	if (!init_memory(d))
 		return -ENOMEM;
 	err = share_port(d);
@@ -563,7 +594,8 @@ set_up(struct dispatcher *d, struct service *s, int control, char *why,
 	}
 	if (conf_wants_mac(s->conf))
 		s->neighbour_fd = neighbour_open();
-	return confine_enter(s, why, why_size);
+	err = confine_enter(s, why, why_size);
+	return err != 0 ? err : confine_calls(s, why, why_size);
 }
 
 static void
@@ -574,7 +606,8 @@ say_started(struct dispatcher *d, bool sweep_first)
 	unsigned i;
 
 	for (i = 0; i < c->dir_count; i++)
-		if (faccessat(d->service->root_fds[i], ".", X_OK, 0) == -1)
+		if (callgate_faccessat2(d->service->root_fds[i], ".", X_OK,
+		    0) == -1)
 			diag_log(DIAG_WARNING, "%s: the service user may not "
 			    "enter it: %s", c->dirs[i], strerror(errno));
 	d->dropped_before = count_dropped(d);
@@ -621,6 +654,7 @@ dispatcher_run(struct service *s, int control, bool sweep_first)
 	/* of no use to a transfer, and each has a dozen of mappings less */
 	memory_hide_library("libconfuse.so");
 	memory_hide_library("libcap.so");
+	memory_hide_library("libseccomp.so");
 #endif
 	say_started(d, sweep_first);
 	serve_until_done(d);

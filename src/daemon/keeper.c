@@ -15,6 +15,7 @@
 #include "daemon/setup.h"
 #include "keeper_parts.h"
 #include "os/append.h"
+#include "os/callfilter.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/process.h"
@@ -53,19 +54,24 @@ tell_all(struct keeper *k, enum dispatcher_order order)
 static void
 become_dispatcher(struct keeper *k, int control, bool sweep)
 {
-	const struct service *s = k->service;
+	struct service *s = k->service;
 	int keep[LAUNCH_MAX + 4];
 	unsigned count = 0;
+	int diag_fd;
 	sigset_t all;
 
+	/* they were held: nothing is lost */
+	s->log_fd = process_place(s->log_fd, CALLFILTER_LOG_FD);
+	s->table_fd = process_place(s->table_fd, CALLFILTER_TABLE_FD);
 	for (; count < s->listener_count; count++)
 		keep[count] = s->listeners[count].fd;
 	keep[count++] = control;
 	keep[count++] = s->table_fd;
 	if (s->log_fd != -1)
 		keep[count++] = s->log_fd;
-	if (diag_descriptor() != -1)
-		keep[count++] = diag_descriptor();
+	diag_fd = diag_place(CALLFILTER_DIAG_FD);
+	if (diag_fd >= 0)
+		keep[count++] = diag_fd;
 	process_keep_only(keep, count);
 	sigfillset(&all);
 	sigprocmask(SIG_UNBLOCK, &all, NULL);
@@ -486,6 +492,19 @@ wait_for_events(struct keeper *k)
 		keeper_renew(k, false);
 }
 
+/* What the filters know by number is not to be anything else. */
+static bool
+hold_numbers(void)
+{
+	int number;
+
+	for (number = CALLFILTER_DIAG_FD; number <= CALLFILTER_TABLE_FD;
+	    number++)
+		if (process_hold(number) != 0)
+			return false;
+	return true;
+}
+
 int
 keeper_run(struct service *s, struct conf *c, struct reload *reload)
 {
@@ -500,7 +519,7 @@ keeper_run(struct service *s, struct conf *c, struct reload *reload)
 	};
 
 	k.signals = open_signals();
-	if (k.signals == -1 ||
+	if (k.signals == -1 || !hold_numbers() ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1 ||
 	    sandbox_keep_for_start(setup_has_low_port(s)) != 0) {
 		diag_log(DIAG_ERROR, "cannot start: %s", strerror(errno));

@@ -19,16 +19,24 @@
 #include "daemon/keeper.h"
 #include "daemon/setup.h"
 #include "daemon/tools.h"
+#include "os/callgate.h"
 #include "os/diag.h"
+
+#define FILES_LEAST 256		/* open descriptors, if we may */
 
 static int
 print_version(void)
 {
-	printf("%s %s, with chroot, Landlock, capabilities dropped by libcap, "
-	    "tftpd.conf by libconfuse, map files, single-port%s\n",
+	printf("%s %s, with chroot, Landlock, seccomp by libseccomp%s, "
+	    "capabilities dropped by libcap, tftpd.conf by libconfuse, map "
+	    "files, single-port%s\n",
 	    PACKAGE_NAME, PACKAGE_VERSION,
-#ifdef INSTRUMENTED
-	    "; instrumented: without chroot and Landlock, not for service"
+	    callgate_exists() ? " and gates" : "",
+#if defined(INSTRUMENTED)
+	    "; instrumented: without chroot, Landlock and seccomp, not for "
+	    "service"
+#elif defined(CALL_TRAP)
+	    "; forbidden system calls are named in the log, not for service"
 #else
 	    ""
 #endif
@@ -130,7 +138,7 @@ configure(struct service *s, struct reload *r, bool by_hand, struct conf **c)
 static void
 limit_process(void)
 {
-	struct rlimit none = { 0, 0 }, size;
+	struct rlimit none = { 0, 0 }, size, files;
 	int number;
 
 	/* a parent that ignored SIGCHLD would keep us from reaping */
@@ -139,9 +147,18 @@ limit_process(void)
 	/* whoever reads our messages may go; a limit is told by errno */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
+	/* until the keeper hears it: what it asks for is done just now */
+	(void)signal(SIGHUP, SIG_IGN);
 	if (getrlimit(RLIMIT_FSIZE, &size) == 0) {
 		size.rlim_cur = size.rlim_max;
 		(void)setrlimit(RLIMIT_FSIZE, &size);
+	}
+	/* log and live table have numbers of their own, above the others */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+	    files.rlim_cur < FILES_LEAST) {
+		files.rlim_cur = files.rlim_max < FILES_LEAST ?
+		    files.rlim_max : FILES_LEAST;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
 	/* a core file would hold what others upload */
 	(void)setrlimit(RLIMIT_CORE, &none);

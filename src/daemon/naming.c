@@ -113,10 +113,17 @@ client_dir(const struct naming *n)
 static bool
 join(const char *dir, const char *name, char out[static PATHNAME_MAX + 1])
 {
-	int len = snprintf(out, PATHNAME_MAX + 1, "%s%s%s", dir,
-	    dir[0] == '\0' ? "" : "/", name);
+	size_t dir_len = strlen(dir), name_len = strlen(name);
 
-	return len <= PATHNAME_MAX;
+	out[0] = '\0';
+	if (dir_len + (dir_len != 0) + name_len > PATHNAME_MAX)
+		return false;
+	/* snprintf() would cost every transfer seven page faults */
+	memcpy(out, dir, dir_len);
+	if (dir_len != 0)
+		out[dir_len++] = '/';
+	memcpy(out + dir_len, name, name_len + 1);
+	return true;
 }
 
 static bool
@@ -185,10 +192,10 @@ static int
 try_spelling(struct naming *n, const char *name)
 {
 	bool may_fold = n->rules->values->letter_case == CONF_CASE_FOLD;
+	int err = -ENOENT, fold, ways = may_fold ? 2 : 1;
 	const char *dir = client_dir(n);
-	int err = -ENOENT, fold;
 
-	for (fold = 0; fold <= may_fold; fold++) {
+	for (fold = 0; fold < ways; fold++) {
 		if (dir[0] != '\0')
 			err = try_roots(n, dir, name, fold != 0);
 		if (is_missing(err))

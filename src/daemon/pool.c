@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/pool.h"
+#include "os/callgate.h"
 #include "os/memory.h"
 #include "os/process.h"
 
@@ -229,7 +230,7 @@ pool_dismiss(struct pool *p)
 	for (i = 0; i < POOL_MAX; i++) {
 		if (!is_idle(p, i))
 			continue;
-		(void)kill(p->pids[i], SIGKILL);
+		(void)callgate_kill(p->pids[i], SIGKILL);
 		while (waitpid(p->pids[i], NULL, 0) == -1 && errno == EINTR)
 			;
 		p->pids[i] = 0;

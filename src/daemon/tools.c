@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -103,11 +104,33 @@ can_enter_all(const struct service *s)
 }
 
 /* In a child, for there is no way back. */
+static noreturn void
+try_them(struct service *s)
+{
+	char why[256], text[sizeof(s->walls_text) + 16];
+	bool can_enter;
+	int len;
+
+	if (confine_enter(s, why, sizeof(why)) != 0) {
+		fprintf(stderr, "the walls cannot be put up: %s\n", why);
+		_exit(EXIT_FAILURE);
+	}
+	can_enter = can_enter_all(s) && fflush(NULL) == 0;
+	if (confine_calls(s, why, sizeof(why)) != 0) {
+		fprintf(stderr, "the walls cannot be put up: %s\n", why);
+		_exit(EXIT_FAILURE);
+	}
+	/* stdio would ask what its file is, which is forbidden by now */
+	len = snprintf(text, sizeof(text), "walls: %s\n", s->walls_text);
+	if (write(STDOUT_FILENO, text, (size_t)len) != len)
+		can_enter = false;
+	_exit(can_enter ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 static int
 try_walls(const struct conf *c)
 {
 	struct service s;
-	char why[256];
 	int status;
 	pid_t pid;
 
@@ -118,16 +141,8 @@ try_walls(const struct conf *c)
 	s.conf = c;
 	fflush(NULL);
 	pid = fork();
-	if (pid == 0) {
-		if (confine_enter(&s, why, sizeof(why)) != 0) {
-			fprintf(stderr, "the walls cannot be put up: %s\n",
-			    why);
-			_exit(EXIT_FAILURE);
-		}
-		printf("walls: %s\n", s.walls_text);
-		_exit(can_enter_all(&s) && fflush(stdout) == 0 ?
-		    EXIT_SUCCESS : EXIT_FAILURE);
-	}
+	if (pid == 0)
+		try_them(&s);
 	if (pid == -1 || waitpid(pid, &status, 0) != pid ||
 	    !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS)
 		return EXIT_FAILURE;

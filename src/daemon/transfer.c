@@ -13,10 +13,12 @@
 #include "daemon/account.h"
 #include "daemon/admission.h"
 #include "daemon/download.h"
+#include "os/callgate.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/oneport.h"
 #include "os/patience.h"
+#include "os/process.h"
 #include "os/sandbox.h"
 #include "os/shm.h"
 
@@ -25,6 +27,7 @@
 #define REPLY_MAX	(BULKIO_SMALL - 1)	/* bytes: ACK or ERROR */
 #define GATHER_MAX	64	/* blocks of an upload in one write */
 #define GATHER_BYTES	(64 * 1024)	/* likewise, in lock-step */
+#define LONG_READ	(128 * 1024)	/* bytes: then a filter is cheap */
 #define WARM_STACK	(24 * 1024)
 #define WARM_STEP	4096
 
@@ -74,15 +77,13 @@ all_words(void)
 
 /* Words come through only while the engine runs and no file is stored. */
 static void
-hear_words(bool yes)
+hear_words(const struct transfer *t, bool yes)
 {
-	sigset_t words = all_words();
-
-	sigprocmask(yes ? SIG_UNBLOCK : SIG_BLOCK, &words, NULL);
+	process_mask(&t->order->service->words, !yes);
 }
 
 void
-transfer_init_signals(void)
+transfer_init_signals(struct service *s)
 {
 	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 	struct sigaction sa = { .sa_handler = on_word };
@@ -90,7 +91,8 @@ transfer_init_signals(void)
 	int word;
 
 	sigfillset(&sa.sa_mask);
-	hear_words(false);
+	s->words = all_words();
+	process_mask(&s->words, true);
 	for (word = 0; word < TRANSFER_WORDS; word++)
 		sigaction(SIGRTMIN + word, &sa, NULL);
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
@@ -100,7 +102,7 @@ transfer_init_signals(void)
 void
 transfer_tell(pid_t pid, enum transfer_word word)
 {
-	(void)kill(pid, SIGRTMIN + (int)word);
+	(void)callgate_kill(pid, SIGRTMIN + (int)word);
 }
 
 /* ---- setting up ----------------------------------------------------- */
@@ -185,6 +187,7 @@ send_blocks(struct transfer *t, const struct engine_action *act)
 		return;
 	access_refuse(&t->a.verdict, OUTCOME_FAILED, PACKET_ERR_UNDEFINED,
 	    err == -ENODATA ? "the file became shorter while it was sent" :
+	    err == -ESTALE ? "the file was changed while it was sent" :
 	    "reading the file: %s", strerror(-err));
 	give_up(t);
 }
@@ -272,9 +275,9 @@ store(struct transfer *t)
 	if (!write_gathered(t))
 		return;
 	/* a file system that can be interrupted must not fail here */
-	hear_words(false);
+	hear_words(t, false);
 	err = admission_store(&t->a);
-	hear_words(true);
+	hear_words(t, true);
 	t->now_us = clock_mono_us();
 	if (err == 0) {
 		fileio_upload_close(&t->a.upload);
@@ -292,7 +295,7 @@ static void
 finish(struct transfer *t)
 {
 	/* a file is removed, and a record written, once: without signals */
-	hear_words(false);
+	hear_words(t, false);
 	if (t->a.req.op == PACKET_WRQ &&
 	    t->engine.outcome != OUTCOME_COMPLETE) {
 		fileio_upload_abort(&t->a.upload);
@@ -300,7 +303,7 @@ finish(struct transfer *t)
 	}
 	account_end(&t->account, &t->engine);
 	if (t->a.req.op == PACKET_WRQ)
-		hear_words(true);
+		hear_words(t, true);
 }
 
 static void
@@ -335,10 +338,12 @@ end_by_order(struct transfer *t, enum outcome outcome, const char *why)
 static void
 take_words(struct transfer *t)
 {
-	int heard = atomic_exchange(&words_heard, 0);
+	int heard;
 
-	if (heard == 0)
+	/* written to in vain it would cost a copy of its page */
+	if (atomic_load(&words_heard) == 0)
 		return;
+	heard = atomic_exchange(&words_heard, 0);
 	if (heard & 1 << TRANSFER_REPEAT)
 		engine_on_repeat(&t->engine, t->now_us);
 	if (heard & 1 << TRANSFER_REPLACED)
@@ -459,7 +464,7 @@ run_engine(struct transfer *t)
 	engine_init(&t->engine, &setup);
 	engine_start(&t->engine, t->now_us);
 	perform_all(t);
-	hear_words(true);
+	hear_words(t, true);
 	while (!engine_is_over(&t->engine)) {
 		if (t->a.req.op == PACKET_RRQ)
 			download_read_on(&t->download, &t->engine);
@@ -530,7 +535,7 @@ transfer_prepare(struct service *s)
 		_exit(EXIT_FAILURE);
 	diag_close();
 #ifndef INSTRUMENTED
-	dup2(STDIN_FILENO, STDERR_FILENO);
+	(void)callgate_dup3(STDIN_FILENO, STDERR_FILENO, 0);
 #endif
 }
 
@@ -578,14 +583,41 @@ close_places(const struct transfer *t)
 			close(s->root_fds[i]);
 }
 
+/*
+ * What decided and opened is done; what the client sends from now on is
+ * looked at without a way to anything else.  A filter of its own costs more
+ * than a small file, and only bars again what the gates bar.
+ */
+static bool
+shut_in(struct transfer *t)
+{
+	const struct service *s = t->order->service;
+	bool is_write = t->a.req.op == PACKET_WRQ;
+	bool is_long = is_write || t->a.file_size > LONG_READ ||
+	    !callgate_exists();
+	int err;
+
+	err = sandbox_shut(is_write, s->filters == NULL || !is_long ? NULL :
+	    &s->filters[is_write ? SERVICE_FILTER_WRITE :
+	    SERVICE_FILTER_READ]);
+	if (err == 0 || s->conf->sandbox == CONF_SANDBOX_PREFER)
+		return true;
+	access_errno(&t->a.verdict, "put up the last wall", -err);
+	return false;
+}
+
 noreturn void
 transfer_serve(const struct transfer_order *order)
 {
 	struct transfer t;
+	bool ready = false;
 
 	transfer_setup(&t, order, enter_slot(order));
 	if (admission_decide(&t.a) && make_buffers(&t)) {
 		close_places(&t);
+		ready = shut_in(&t);
+	}
+	if (ready) {
 		account_start(&t.account);
 		run_engine(&t);
 	} else {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "os/diag.h"
+#include "os/process.h"
 
 #define FACILITY_DAEMON (3 << 3)
 
@@ -48,9 +49,13 @@ diag_open(bool to_stderr, unsigned verbosity)
 }
 
 int
-diag_descriptor(void)
+diag_place(int number)
 {
-	return diag.syslog_fd;
+	int fd = process_place(diag.syslog_fd, number);
+
+	if (fd >= 0)
+		diag.syslog_fd = fd;
+	return fd;
 }
 
 void

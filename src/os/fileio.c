@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/callgate.h"
 #include "os/fileio.h"
 
 #define LOCK_TRIES	500	/* of 10 ms */
@@ -199,7 +200,7 @@ fileio_upload_begin(struct fileio_upload *u, int dirfd, const char *base,
 	u->scratch = scratch;
 	snprintf(u->base, sizeof(u->base), "%s", base);
 	pathname_hidden(base, id, u->hidden);
-	u->fd = openat(dirfd, u->hidden, O_WRONLY | O_CREAT | O_EXCL |
+	u->fd = callgate_openat(dirfd, u->hidden, O_WRONLY | O_CREAT | O_EXCL |
 	    O_NOFOLLOW | O_CLOEXEC, mode);
 	if (u->fd == -1) {
 		int err = -errno;
@@ -223,19 +224,19 @@ open_unlinked(int dirfd)
 		return -EIO;
 	snprintf(id, sizeof(id), "%016" PRIx64, random);
 	pathname_hidden("spool", id, hidden);
-	fd = openat(dirfd, hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0600);
+	fd = callgate_openat(dirfd, hidden, O_RDWR | O_CREAT | O_EXCL |
+	    O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return -errno;
-	(void)unlinkat(dirfd, hidden, 0);
+	(void)callgate_unlinkat(dirfd, hidden, 0);
 	return fd;
 }
 
 static int
 open_spool(int dirfd)
 {
-	int fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC,
-	    0600);
+	int fd = callgate_openat(dirfd, ".", O_TMPFILE | O_RDWR | O_EXCL |
+	    O_CLOEXEC, 0600);
 
 	if (fd != -1)
 		return fd;
@@ -482,14 +483,14 @@ store_in_place(struct fileio_upload *u)
 static int
 publish(struct fileio_upload *u, bool replace)
 {
-	if (renameat2(u->dirfd, u->hidden, u->dirfd, u->base,
+	if (callgate_renameat2(u->dirfd, u->hidden, u->dirfd, u->base,
 	    replace ? 0 : RENAME_NOREPLACE) == 0)
 		return 0;
 	if (replace || (errno != EINVAL && errno != ENOSYS))
 		return -errno;
-	if (linkat(u->dirfd, u->hidden, u->dirfd, u->base, 0) == -1)
+	if (callgate_linkat(u->dirfd, u->hidden, u->dirfd, u->base, 0) == -1)
 		return -errno;
-	(void)unlinkat(u->dirfd, u->hidden, 0);
+	(void)callgate_unlinkat(u->dirfd, u->hidden, 0);
 	return 0;
 }
 
@@ -560,7 +561,7 @@ void
 fileio_upload_abort(struct fileio_upload *u)
 {
 	if (u->hidden[0] != '\0')
-		(void)unlinkat(u->dirfd, u->hidden, 0);
+		(void)callgate_unlinkat(u->dirfd, u->hidden, 0);
 	u->hidden[0] = '\0';
 }
 

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <linux/landlock.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +17,13 @@
 	LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
 	FS_TRUNCATE)
 #define FS_VERSION_1 ((UINT64_C(1) << 13) - 1)	/* all 13 rights */
+#define NET_TCP		UINT64_C(3)		/* version 4: bind, connect */
+#define SCOPE_ABSTRACT	UINT64_C(1)		/* version 6 */
+
+/* As the kernel has it by now; older ones take a shorter one. */
+struct ruleset {
+	uint64_t files, net, scoped;
+};
 
 int
 landlock_version(void)
@@ -57,13 +65,17 @@ add_place(int ruleset, const struct landlock_place *place, uint64_t known)
 int
 landlock_confine(const struct landlock_place *places, unsigned count)
 {
-	uint64_t known = known_rights(landlock_version());
-	struct landlock_ruleset_attr attr = { .handled_access_fs = known };
+	int version = landlock_version();
+	uint64_t known = known_rights(version);
+	struct ruleset attr = { .files = known, .net = NET_TCP,
+		.scoped = SCOPE_ABSTRACT };
 	int ruleset, err = 0;
 	unsigned i;
 
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr,
-	    sizeof(attr), 0);
+	    version >= 6 ? sizeof(attr) : version >= 4 ?
+	    offsetof(struct ruleset, scoped) : offsetof(struct ruleset, net),
+	    0);
 	if (ruleset == -1)
 		return -errno;
 	for (i = 0; i < count && err == 0; i++)

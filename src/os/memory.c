@@ -83,6 +83,14 @@ memory_show(void *ptr, size_t len, bool to_children)
 	    MADV_DONTFORK) == -1 ? -errno : 0;
 }
 
+int
+memory_freeze(void *ptr, size_t len)
+{
+	if (mprotect(ptr, len, PROT_READ) == -1)
+		return -errno;
+	return memory_show(ptr, len, true);
+}
+
 static int
 hide_if_named(struct dl_phdr_info *object, size_t size, void *arg)
 {

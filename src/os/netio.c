@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/callgate.h"
 #include "os/netio.h"
 
 #define RECEIVE_BUFFER	(4 * 1024 * 1024)
@@ -225,11 +226,12 @@ is_broadcast(const union netio_addr *local)
 	int fd;
 	bool yes;
 
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = callgate_socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return false;
 	netio_set_port(&to, 9);
-	yes = connect(fd, &to.sa, netio_addr_len(&to)) == -1 && errno == EACCES;
+	yes = callgate_connect(fd, &to.sa, netio_addr_len(&to)) == -1 &&
+	    errno == EACCES;
 	close(fd);
 	return yes;
 }
@@ -391,12 +393,12 @@ bind_in_range(int fd, union netio_addr *local, uint16_t first, uint16_t last)
 	uint32_t count = (uint32_t)(last - first) + 1, start = 0, i;
 
 	if (first == 0)
-		return bind(fd, &local->sa, netio_addr_len(local)) == -1 ?
-		    -errno : 0;
+		return callgate_bind(fd, &local->sa,
+		    netio_addr_len(local)) == -1 ? -errno : 0;
 	(void)!getrandom(&start, sizeof(start), GRND_NONBLOCK);
 	for (i = 0; i < count; i++) {
 		netio_set_port(local, (uint16_t)(first + (start + i) % count));
-		if (bind(fd, &local->sa, netio_addr_len(local)) == 0)
+		if (callgate_bind(fd, &local->sa, netio_addr_len(local)) == 0)
 			return 0;
 		if (errno != EADDRINUSE)
 			return -errno;
@@ -407,7 +409,7 @@ bind_in_range(int fd, union netio_addr *local, uint16_t first, uint16_t last)
 int
 netio_socket(const struct netio_listener *l, sa_family_t family)
 {
-	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = callgate_socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
 		return -errno;
@@ -445,7 +447,7 @@ netio_connect(const struct netio_listener *l,
 	if (fd < 0)
 		return fd;
 	err = bind_in_range(fd, &local, first, last);
-	if (err == 0 && connect(fd, &origin->peer.sa,
+	if (err == 0 && callgate_connect(fd, &origin->peer.sa,
 	    netio_addr_len(&origin->peer)) == -1)
 		err = -errno;
 	if (err != 0) {

@@ -1,8 +1,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include "os/callgate.h"
 #include "os/clock.h"
 #include "os/oneport.h"
 
@@ -48,7 +50,7 @@ ask_route(const struct netio_listener *l, const union netio_addr *peer,
 
 	if (fd < 0)
 		return fd;
-	if (connect(fd, &peer->sa, netio_addr_len(peer)) == -1 ||
+	if (callgate_connect(fd, &peer->sa, netio_addr_len(peer)) == -1 ||
 	    getsockname(fd, &local->sa, &len) == -1)
 		err = -errno;
 	close(fd);
@@ -89,8 +91,8 @@ oneport_connect(const struct netio_listener *l,
 		return fd;
 	err = prepare(fd, peer->sa.sa_family);
 	if (err == 0 &&
-	    (bind(fd, &local.sa, netio_addr_len(&local)) == -1 ||
-	    connect(fd, &peer->sa, netio_addr_len(peer)) == -1))
+	    (callgate_bind(fd, &local.sa, netio_addr_len(&local)) == -1 ||
+	    callgate_connect(fd, &peer->sa, netio_addr_len(peer)) == -1))
 		err = -errno;
 	if (err != 0) {
 		close(fd);
@@ -133,6 +135,7 @@ oneport_leave(int fd, const union netio_addr *peer, oneport_take *take,
 
 	netio_set_port(&other, netio_port(peer) == DISCARD ? DISCARD + 1 :
 	    DISCARD);
+	/* not through the gate, which is closed by now */
 	(void)connect(fd, &other.sa, netio_addr_len(&other));
 	return oneport_drain(fd, take, arg);
 }
@@ -143,8 +146,8 @@ int
 oneport_pair(int fds[static 2])
 {
 	/* not SOCK_SEQPACKET: a transfer could make the reader see its end */
-	return socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds) == -1 ?
-	    -errno : 0;
+	return socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0, fds) == -1 ? -errno : 0;
 }
 
 static uint32_t
@@ -160,7 +163,6 @@ oneport_hand_back(int fd, unsigned listener,
 	struct message m;
 	struct iovec iov[] = { { &m, sizeof(m) },
 		{ (void *)(uintptr_t)buf, len } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 
 	if (iov[1].iov_len > ONEPORT_DATAGRAM_MAX)
 		iov[1].iov_len = ONEPORT_DATAGRAM_MAX;
@@ -176,7 +178,8 @@ oneport_hand_back(int fd, unsigned listener,
 	m.ifindex = origin->ifindex;
 	m.listener = listener;
 	m.arrived_us = clock_mono_us() - origin->waited_us;
-	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) != -1 ||
+	/* it does not wait: see oneport_pair() */
+	return writev(fd, iov, 2) != -1 ||
 	    (errno != ECONNREFUSED && errno != EPIPE && errno != ENOTCONN &&
 	    errno != ECONNRESET);
 }
@@ -236,12 +239,11 @@ oneport_take_back(int fd, unsigned *listener, struct netio_origin *origin,
 {
 	struct message m;
 	struct iovec iov[] = { { &m, sizeof(m) }, { buf, size } };
-	/* descriptors that are sent along are closed: there is no room */
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	ssize_t n;
 
+	/* not recvmsg(): descriptors could be sent along */
 	do {
-		n = recvmsg(fd, &msg, MSG_DONTWAIT);
+		n = readv(fd, iov, 2);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return -errno;

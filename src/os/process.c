@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stddef.h>
@@ -6,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "os/callgate.h"
 #include "os/process.h"
 
 /* 32-bit systems that are young have only this one. */
@@ -13,9 +16,13 @@
 #define SYS_futex SYS_futex_time64
 #endif
 
+#define KERNEL_SET_LEN	((_NSIG - 1) / 8)	/* bytes; libc's is longer */
+
 pid_t
 process_fork(void)
 {
+	if (callgate_exists())
+		return callgate_fork();
 #if defined(HAVE__FORK) && !defined(INSTRUMENTED)
 	return _Fork();
 #else
@@ -52,6 +59,30 @@ void
 process_wake(atomic_uint *word)
 {
 	(void)syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void
+process_mask(const sigset_t *set, bool hold)
+{
+	(void)syscall(SYS_rt_sigprocmask, hold ? SIG_BLOCK : SIG_UNBLOCK, set,
+	    NULL, KERNEL_SET_LEN);
+}
+
+int
+process_hold(int number)
+{
+	return dup3(STDIN_FILENO, number, O_CLOEXEC) == -1 ? -errno : 0;
+}
+
+int
+process_place(int fd, int number)
+{
+	if (fd == -1 || fd == number)
+		return fd;
+	if (dup3(fd, number, O_CLOEXEC) == -1)
+		return -errno;
+	close(fd);
+	return number;
 }
 
 void

@@ -1,14 +1,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "os/callgate.h"
 #include "os/resolve.h"
 
 #define LINKS_MAX	8
@@ -25,8 +24,7 @@ open_inside(const struct resolve_root *root, const char *path, uint64_t flags)
 		    (root->no_symlinks ? RESOLVE_NO_SYMLINKS : 0),
 	};
 	const struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
-	long fd;
-	int tries;
+	int fd, tries;
 
 	/*
 	 * EAGAIN: a rename crossed the kernel's walk, or the file has a lease
@@ -35,9 +33,9 @@ open_inside(const struct resolve_root *root, const char *path, uint64_t flags)
 	for (tries = 0; tries < 16; tries++) {
 		if (tries >= 4)
 			(void)nanosleep(&pause, NULL);
-		fd = syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+		fd = callgate_openat2(root->fd, path, &how);
 		if (fd != -1)
-			return (int)fd;
+			return fd;
 		if (errno != EAGAIN && errno != EINTR)
 			break;
 	}
@@ -46,7 +44,7 @@ open_inside(const struct resolve_root *root, const char *path, uint64_t flags)
 	if (errno == ENOSYS) {
 		fd = openat(root->fd, path, (int)flags | O_CLOEXEC);
 		if (fd != -1)
-			return (int)fd;
+			return fd;
 	}
 #endif
 	return -errno;
@@ -121,8 +119,8 @@ resolve_may_write(const struct resolve_root *root, const char *path)
 	fd = open_inside(root, path, O_PATH);
 	if (fd < 0)
 		return fd;
-	if (syscall(SYS_faccessat2, fd, "", W_OK,
-	    AT_EMPTY_PATH | AT_EACCESS) == -1)
+	if (callgate_faccessat2(fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) ==
+	    -1)
 		err = -errno;
 	close(fd);
 	return err;
@@ -132,7 +130,7 @@ resolve_may_write(const struct resolve_root *root, const char *path)
 static int
 link_text(int fd, char *out, size_t size)
 {
-	ssize_t len = readlinkat(fd, "", out, size - 1);
+	ssize_t len = callgate_readlinkat(fd, "", out, size - 1);
 
 	if (len == -1)
 		return errno == ENOENT ? -EINVAL : -errno;
@@ -208,7 +206,7 @@ resolve_unlink(const struct resolve_root *root, const char *dir,
 	dirfd = open_inside(root, dir, O_PATH | O_DIRECTORY);
 	if (dirfd < 0)
 		return dirfd;
-	if (unlinkat(dirfd, base, 0) == -1)
+	if (callgate_unlinkat(dirfd, base, 0) == -1)
 		err = -errno;
 	close(dirfd);
 	return err;

@@ -3,11 +3,15 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "os/sandbox.h"
+
+#define FILES_MAX 256		/* descriptors of a dispatcher, and room */
+#define MEMORY_MAX (128 * 1024 * 1024)	/* of a transfer; it has all by then */
 
 bool
 sandbox_may(int capability)
@@ -215,6 +219,33 @@ test_undo(const struct builder *b)
 	return -EPERM;
 }
 
+static int
+limit(int resource, rlim_t most)
+{
+	struct rlimit size;
+
+	if (getrlimit((__rlimit_resource_t)resource, &size) == -1)
+		return -errno;
+	if (size.rlim_max > most)
+		size.rlim_max = most;
+	if (size.rlim_cur > size.rlim_max)
+		size.rlim_cur = size.rlim_max;
+	return setrlimit((__rlimit_resource_t)resource, &size) == -1 ?
+	    -errno : 0;
+}
+
+/* Never RLIMIT_FSIZE: the log grows beyond any. */
+static int
+limit_resources(const struct builder *b)
+{
+	errno = -limit(RLIMIT_CORE, 0);
+#ifndef INSTRUMENTED	/* valgrind's own descriptors are above, and stay */
+	if (errno == 0)
+		errno = -limit(RLIMIT_NOFILE, FILES_MAX);
+#endif
+	return errno == 0 ? 0 : failed(b, "limits");
+}
+
 int
 sandbox_enter(const struct sandbox_plan *plan, char *missing,
     size_t missing_size, char *why, size_t size)
@@ -232,7 +263,34 @@ sandbox_enter(const struct sandbox_plan *plan, char *missing,
 		err = test_undo(&b);
 	if (err == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		err = failed_wall(&b, "no_new_privs");
+	if (err == 0)
+		err = limit_resources(&b);
 	return err;
+}
+
+int
+sandbox_shut(bool opens_files, const struct callfilter *filter)
+{
+#ifdef INSTRUMENTED
+	(void)opens_files;
+	(void)filter;
+	return 0;
+#else
+	static const struct rlimit none = { 0, 0 }, one = { 1, 1 };
+	static const struct rlimit memory = { MEMORY_MAX, MEMORY_MAX };
+	int err;
+
+	/* poll() of one is still allowed then */
+	if (setrlimit(RLIMIT_NPROC, &none) == -1 ||
+	    setrlimit(RLIMIT_AS, &memory) == -1 ||
+	    (!opens_files && setrlimit(RLIMIT_NOFILE, &one) == -1))
+		return -errno;
+	err = callgate_close(!opens_files);
+	/* last: what it forbids was needed for the others */
+	if (err == 0 && filter != NULL)
+		err = callfilter_install(filter);
+	return err;
+#endif
 }
 
 int

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/callgate.h"
 #include "os/shm.h"
 
 static struct flock
@@ -26,7 +27,7 @@ shm_lock(int fd, uint64_t offset)
 {
 	struct flock fl = one_byte(offset);
 
-	return fcntl(fd, F_SETLK, &fl) == -1 ? -errno : 0;
+	return callgate_lock(fd, &fl) == -1 ? -errno : 0;
 }
 
 pid_t
@@ -119,7 +120,7 @@ shm_open_private(uint64_t size)
 void *
 shm_map(int fd, uint64_t offset, size_t len)
 {
-	void *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+	void *map = callgate_mmap(len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 	    (off_t)offset);
 
 	return map == MAP_FAILED ? NULL : map;

@@ -10,7 +10,8 @@
 enum long_only {
 	OPT_ADOPT = 256, OPT_EXPLAIN, OPT_IDLE, OPT_IDLE_VALUE, OPT_LOG,
 	OPT_MAP_STEPS, OPT_MAP_TEST, OPT_MAX_UPLOAD, OPT_PATH_PREFIX,
-	OPT_PRINT, OPT_READ_ONLY, OPT_REFUSE_ALL, OPT_STDERR, OPT_VERBOSITY
+	OPT_PRINT, OPT_READ_ONLY, OPT_REFUSE_ALL, OPT_SANDBOX, OPT_STDERR,
+	OPT_VERBOSITY
 };
 
 #define FLAG(name, value)	{ name, no_argument, NULL, value }
@@ -34,7 +35,7 @@ static const struct option long_options[] = {
 	VALUE("adopt", OPT_ADOPT), VALUE("explain", OPT_EXPLAIN),
 	VALUE("log", OPT_LOG), VALUE("map-steps", OPT_MAP_STEPS),
 	VALUE("map-test", OPT_MAP_TEST), VALUE("max-upload", OPT_MAX_UPLOAD),
-	VALUE("max-size", OPT_MAX_UPLOAD),
+	VALUE("max-size", OPT_MAX_UPLOAD), VALUE("sandbox", OPT_SANDBOX),
 	VALUE("path-prefix", OPT_PATH_PREFIX), FLAG("print-config", OPT_PRINT),
 	FLAG("read-only", OPT_READ_ONLY), FLAG("ro", OPT_READ_ONLY),
 	FLAG("refuse-all", OPT_REFUSE_ALL), FLAG("reject-all", OPT_REFUSE_ALL),
@@ -64,6 +65,7 @@ static const struct {
 	{ OPT_LOG, CONF_LOG, "--log", NULL },
 	{ OPT_MAP_STEPS, CONF_MAP_STEPS, "--map-steps", NULL },
 	{ OPT_MAX_UPLOAD, CONF_MAX_UPLOAD, "--max-upload", NULL },
+	{ OPT_SANDBOX, CONF_SANDBOX, "--sandbox", NULL },
 	{ OPT_REFUSE_ALL, CONF_REFUSE_OPTIONS, "--refuse-all", "all" },
 };
 
@@ -98,6 +100,8 @@ static const char usage[] =
     "  -t SECONDS            stay without a request; 0: for ever\n"
     "  -T MICROSECONDS       before the first resend\n"
     "  -u USER               serve as\n"
+    "  --sandbox require|prefer\n"
+    "                        serve only if all walls stand, or without some\n"
     "  --log FILE            the transfer log\n"
     "  -v  --verbosity N     say more\n"
     "  --stderr              messages go to standard error\n"

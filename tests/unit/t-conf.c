@@ -281,7 +281,7 @@ static const struct set common[] = {
 	{ "linger", WHOLE(linger_s), 60 },
 	{ "max-transfers", WHOLE(max_transfers), 1000 },
 	{ "no limit for a client", WHOLE(max_transfers_per_client), 0 },
-	{ "nine refused ports", WHOLE(refused_port_count), 9 },
+	{ "ten refused ports", WHOLE(refused_port_count), 10 },
 	{ "a port for each transfer", WHOLE(single_port), 0 },
 	{ "no broadcast", WHOLE(broadcast), 0 },
 	{ "two networks are allowed", WHOLE(allow_clients.count), 2 },
@@ -323,7 +323,8 @@ static const struct set common[] = {
 static void
 check_common(const struct conf *c)
 {
-	static const uint16_t ports[] = { 0, 7, 13, 17, 19, 37, 53, 69, 123 };
+	static const uint16_t ports[] = { 0, 7, 11, 13, 17, 19, 37, 53, 69,
+		123 };
 	size_t i;
 
 	for (i = 0; i < COUNT(common); i++)
@@ -478,6 +479,7 @@ test_overrides(void)
 		{ "--map-steps 9", CONF_MAP_STEPS, "--map-steps", "9" },
 		{ "--max-upload 1G", CONF_MAX_UPLOAD, "--max-upload", "1G" },
 		{ "--max-size 1G", CONF_MAX_UPLOAD, "--max-upload", "1G" },
+		{ "--sandbox prefer", CONF_SANDBOX, "--sandbox", "prefer" },
 	};
 	char args[TEXT_MAX];
 	struct line l;
@@ -702,7 +704,7 @@ test_no_value(void)
 		"--retransmit", "--user", "--umask", "--windowsize",
 		"--verbosity", "--log", "--max-upload", "--map-steps",
 		"--map-test", "--explain", "--adopt", "--window-bytes",
-		"--path-prefix" };
+		"--path-prefix", "--sandbox" };
 	struct line l;
 	char args[64], want[64];
 	size_t i;

@@ -48,23 +48,23 @@ fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
+/* These two are put before those of callgate.c by the linker (--wrap). */
+int __wrap_callgate_renameat2(int olddir, const char *old, int newdir,
+    const char *new, unsigned flags);
+int __wrap_callgate_openat(int dirfd, const char *path, int flags,
+    mode_t mode);
+
 int
-renameat2(int olddir, const char *old, int newdir, const char *new,
-    unsigned flags)
+__wrap_callgate_renameat2(int olddir, const char *old, int newdir,
+    const char *new, unsigned flags)
 {
 	note_call('r');
 	return (int)syscall(SYS_renameat2, olddir, old, newdir, new, flags);
 }
 
 int
-openat(int dirfd, const char *path, int flags, ...)
+__wrap_callgate_openat(int dirfd, const char *path, int flags, mode_t mode)
 {
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = va_arg(ap, mode_t);
-	va_end(ap);
 	if ((flags & O_TMPFILE) == O_TMPFILE && lacks.tmpfile != 0) {
 		errno = lacks.tmpfile;
 		return -1;

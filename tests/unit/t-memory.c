@@ -201,6 +201,28 @@ test_library(void)
 
 /* ---- pages that are shared -------------------------------------------- */
 
+static int
+write_and_read(unsigned char *ptr)
+{
+	return died_of_it(child_does(write_first, ptr)) ? read_first(ptr) : 0;
+}
+
+static void
+test_frozen(void)
+{
+	unsigned char *ptr = memory_get_shared(LEN);
+
+	if (ptr == NULL)
+		abort();
+	ptr[0] = 5;
+	T_OK(memory_freeze(ptr, LEN) == 0, "frozen");
+	T_OK(left_with(child_does(read_last, ptr), 0) &&
+	    left_with(child_does(write_and_read, ptr), 5),
+	    "children read it, and nobody writes it");
+	T_OK(memory_freeze(ptr + 1, LEN) == -EINVAL, "no page begins there");
+	memory_unmap(ptr, LEN);
+}
+
 static void
 test_hidden_at_first(void)
 {
@@ -327,6 +349,7 @@ main(void)
 		CU_TEST_INFO_NULL
 	};
 	CU_TestInfo shared[] = {
+		{ "frozen", test_frozen },
 		{ "shown and hidden", test_hidden_at_first },
 		{ "both write", test_both_ways },
 		{ "one leaves", test_leave },

@@ -23,15 +23,18 @@
 
 /* ---- the moment between bind() and connect() -------------------------- */
 
-/* This stands before libc's when the program is linked. */
+/* The linker puts this before callgate.c's (--wrap). */
 static struct {
 	void (*act)(const void *arg, int fd);
 	const void *arg;
 	unsigned skip;		/* calls before the one that is meant */
 } before_connect;
 
+int __wrap_callgate_connect(int fd, const struct sockaddr *addr,
+    socklen_t len);
+
 int
-connect(int fd, const struct sockaddr *addr, socklen_t len)
+__wrap_callgate_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	void (*act)(const void *, int) = before_connect.act;
 
@@ -43,7 +46,7 @@ connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return (int)syscall(SYS_connect, fd, addr, len);
 }
 
-/* What recvmsg() says first, one after the other; likewise. */
+/* What recvmsg() says first, one after the other; it stands before libc's. */
 static struct {
 	const int *errors;	/* errno */
 	size_t count;

@@ -423,6 +423,51 @@ test_keep(void)
 		t_in_child(in_keep, &rows[i], rows[i].what);
 }
 
+/* Reads from a pipe's end tell which descriptor it is by now. */
+static void
+in_place(const void *arg)
+{
+	const int number = 61;
+	int ends[2];
+	char byte = 0;
+
+	(void)arg;
+	C_OK(process_hold(number) == 0, "held");
+	C_OK(open("/", O_RDONLY | O_DIRECTORY) < number,
+	    "nothing else gets it");
+	C_OK(pipe(ends) == 0 && write(ends[1], "x", 1) == 1, "set-up");
+	C_OK(process_place(ends[0], number) == number, "placed");
+	C_OK(fcntl(ends[0], F_GETFD) == -1, "the old number is free");
+	C_OK(fcntl(number, F_GETFD) == FD_CLOEXEC, "closed by exec");
+	C_OK(read(number, &byte, 1) == 1 && byte == 'x', "it is the pipe");
+	C_OK(process_place(number, number) == number &&
+	    fcntl(number, F_GETFD) == FD_CLOEXEC, "it is there already");
+	C_OK(process_place(-1, number) == -1 &&
+	    fcntl(number, F_GETFD) == FD_CLOEXEC, "none leaves what is there");
+	C_OK(process_place(ends[0], number) == -EBADF, "one that is closed");
+}
+
+static void
+in_no_place(const void *arg)
+{
+	struct rlimit few;
+
+	(void)arg;
+	C_OK(getrlimit(RLIMIT_NOFILE, &few) == 0, "set-up");
+	few.rlim_cur = 32;	/* valgrind does not let go of the other one */
+	C_OK(setrlimit(RLIMIT_NOFILE, &few) == 0, "set-up");
+	C_OK(process_hold(61) == -EBADF, "beyond the limit");
+	C_OK(process_place(STDIN_FILENO, 61) == -EBADF &&
+	    fcntl(STDIN_FILENO, F_GETFD) != -1, "and it stays where it was");
+}
+
+static void
+test_place(void)
+{
+	t_in_child(in_place, NULL, "a number of its own");
+	t_in_child(in_no_place, NULL, "numbers that are not to be had");
+}
+
 /* ---- sleep ------------------------------------------------------------ */
 
 /* As the pool has them: shared words, and others beside them. */
@@ -633,6 +678,7 @@ main(void)
 	};
 	CU_TestInfo descriptors[] = {
 		{ "kept", test_keep },
+		{ "placed", test_place },
 		CU_TEST_INFO_NULL
 	};
 	CU_TestInfo sleeping[] = {
