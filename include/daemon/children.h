@@ -11,9 +11,21 @@
 #include <sys/types.h>
 
 #include "daemon/pool.h"
+#include "daemon/seen.h"
 #include "daemon/service.h"
 #include "daemon/transfer.h"
 #include "os/oneport.h"
+
+enum children_start {
+	CHILDREN_STARTED,
+	CHILDREN_FULL,		/* max-transfers */
+	CHILDREN_NO_PROCESS,	/* the system gives none now */
+	CHILDREN_CLIENT_FULL,	/* max-transfers-per-client */
+	/* single-port: the client's transfer before it is not gone yet */
+	CHILDREN_NOT_YET,
+	/* too many transfers of this address whose peer has said nothing yet */
+	CHILDREN_UNPROVEN
+};
 
 /* A datagram with where it came from, and its identity. */
 struct request {
@@ -21,9 +33,11 @@ struct request {
 	struct netio_origin origin;
 	char client[NETIO_TEXT_MAX];	/* its address */
 	uint64_t received_us;	/* monotonic */
-	uint64_t name_hash;	/* operation and name */
+	uint64_t name_hash;	/* client, operation and name */
 	uint64_t whole_hash;	/* mode and options too */
-	bool waits_for_own;	/* in the queue: for the client's own end */
+	/* while it waits */
+	enum children_start waits_for;
+	uint64_t give_up_us;	/* monotonic */
 	size_t len;
 	uint8_t buf[REQUEST_MAX];
 };
@@ -46,6 +60,9 @@ struct children {
 	struct child *list;
 	pid_t *pids;		/* 0: free */
 	uint64_t *names;	/* name_hash */
+	uint32_t *hosts;	/* its address, as long as it has not spoken */
+	unsigned unproven;	/* of these, at the last look */
+	uint64_t looked_us;
 	struct pool pool;
 	unsigned running;
 	unsigned strangers;	/* slots of others, at the last look */
@@ -53,9 +70,14 @@ struct children {
 	struct past *past;	/* a ring of what has just ended ... */
 	uint64_t *past_hashes;	/* ... and its whole_hash */
 	unsigned past_next;
+	struct seen *silent;	/* requests whose client never said a word */
 	uint64_t id_seed, id_count;
 	uint64_t ends;		/* transfers that have ended */
 	uint64_t log_lost;	/* records since the log stopped working */
+	/* when to see again that the log has room: at which id_count, and not
+	   before that time */
+	uint64_t log_look_count, log_look_us;
+	bool log_is_tight;	/* it had none, and that was said */
 	uint64_t fork_failed_us;	/* when that was last said; 0: never */
 	uint64_t sweep_at_us;	/* monotonic; UINT64_MAX: no need */
 	/* single-port: datagrams that a new socket got and others meant */
@@ -71,15 +93,6 @@ void children_free(struct children *c);
 
 /* The control socket is closed: nothing is to be closed in a child. */
 void children_forget_control(struct children *c);
-
-enum children_start {
-	CHILDREN_STARTED,
-	CHILDREN_FULL,		/* max-transfers */
-	CHILDREN_NO_PROCESS,	/* the system gives none now */
-	CHILDREN_CLIENT_FULL,	/* max-transfers-per-client */
-	/* single-port: the client's transfer before it is not gone yet */
-	CHILDREN_NOT_YET
-};
 
 /* children_start - give a request a process. */
 enum children_start children_start(struct children *c,
@@ -120,14 +133,25 @@ enum children_verdict children_judge(struct children *c,
 bool children_has_ended(struct children *c, const struct request *r);
 
 /*
- * children_make_room - tell one to give its place: an upload that is stored
- * and only dallies, else the oldest transfer whose peer never spoke, for two
- * seconds at least.
+ * children_make_room - tell some to give their place: uploads that are stored
+ * and only dally, then the oldest of those whose peer never spoke, for two
+ * seconds at least, or for 300 ms where it is urgent.
+ *
  * wanted     requests that wait: no more than so many are told
+ * urgent     of these, how many may not wait for two seconds
  * client     only transfers of this address; NULL: any
  */
-void children_make_room(struct children *c, unsigned wanted, uint64_t now_us,
-    const union netio_addr *client);
+void children_make_room(struct children *c, unsigned wanted, unsigned urgent,
+    uint64_t now_us, const union netio_addr *client);
+
+/* What marks a request in a struct seen.  Only we can tell it. */
+uint64_t children_mark_of(const struct children *c, uint64_t whole_hash);
+
+/*
+ * Are most of the places held by transfers whose peer has said nothing?  Then
+ * it is not load that fills them.  As it was a few milliseconds ago.
+ */
+bool children_are_silent(struct children *c, uint64_t now_us);
 
 /* Take note of those that ended, and write the ends that they did not. */
 void children_reap(struct children *c);

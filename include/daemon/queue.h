@@ -1,5 +1,6 @@
 /*
- * queue - requests in the order of their arrival; any of them may leave.
+ * queue - requests in the order in which they are to be served; any of them
+ * may leave, or go ahead.
  */
 #ifndef DAEMON_QUEUE_H
 #define DAEMON_QUEUE_H
@@ -8,12 +9,14 @@
 #include <stdint.h>
 
 #define QUEUE_MAX	1024
+#define QUEUE_NONE	QUEUE_MAX	/* no index */
 
 struct request;
 
 struct queue {
 	struct request *places;
-	uint16_t order[QUEUE_MAX];	/* [0, count) are used, oldest first */
+	uint16_t order[QUEUE_MAX];	/* [0, count) are used, first to last */
+	uint64_t hashes[QUEUE_MAX];	/* whole_hash, in that order */
 	unsigned count;
 };
 
@@ -25,13 +28,16 @@ void queue_free(struct queue *q);
 /* Add a copy of r at the end; false: it is full. */
 bool queue_put(struct queue *q, const struct request *r);
 
-/* The one at index, 0 being the oldest; valid until the next put. */
+/* The one at index, 0 being the first; valid until the next put. */
 struct request *queue_at(struct queue *q, unsigned index);
 
 /* Take one out; those behind it move up. */
 void queue_remove(struct queue *q, unsigned index);
 
-/* Is the same request of the same client there already? */
-bool queue_has(struct queue *q, const struct request *r);
+/* The one at from goes ahead to index to <= from; those between give way. */
+void queue_advance(struct queue *q, unsigned from, unsigned to);
+
+/* Where the same request of the same client is, or QUEUE_NONE. */
+unsigned queue_find(struct queue *q, const struct request *r);
 
 #endif

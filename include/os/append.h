@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * append_open - open the log for appending, making what is missing.
@@ -26,6 +27,18 @@ int append_open(const char *path);
  * it would tear a neighbour's record, and readers cope with a fragment.
  */
 int append_write(int fd, const char *line, size_t len);
+
+/*
+ * append_reserve - space beyond the end of the log, for records to come: a
+ * disk that fills up does not take it away.
+ *
+ * need       bytes; what is missing is allocated in steps of 1 MiB, and the
+ *            file's size stays
+ * Returns the bytes that are allocated beyond the end, need or more; or
+ * -errno: -ENOSPC, -EDQUOT, -EOPNOTSUPP on a file system that reserves
+ * nothing, -EBADF without a log.
+ */
+int64_t append_reserve(int fd, uint64_t need);
 
 /* Whether the folder of path is not ours. */
 bool append_is_shared(const char *path);

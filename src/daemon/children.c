@@ -9,15 +9,17 @@
 
 #include "children_parts.h"
 #include "daemon/account.h"
+#include "os/append.h"
+#include "os/callgate.h"
 #include "os/clock.h"
 #include "os/diag.h"
 #include "os/memory.h"
 #include "os/process.h"
 #include "os/shm.h"
 
-#define SILENT_LONG	(2 * US_PER_S)	/* such a transfer makes room */
-#define LEAVE_SPAN	(250 * 1000)	/* who was told to go is gone then */
 #define FORK_SPAN	(2 * US_PER_S)	/* since a fork failed */
+#define LOG_BATCH	64	/* requests between two looks, at least */
+#define LOG_RECORDS	2	/* of a request: start and end */
 
 void
 request_copy(struct request *to, const struct request *from)
@@ -173,15 +175,6 @@ fork_transfer(struct children *c, const struct transfer_order *order)
 	transfer_serve(order);
 }
 
-static bool
-is_same_host(const union netio_addr *a, const union netio_addr *b)
-{
-	uint8_t left[16], right[16];
-	size_t len = netio_bytes(a, left);
-
-	return netio_bytes(b, right) == len && memcmp(left, right, len) == 0;
-}
-
 /* Transfers of that address, those of other dispatchers too. */
 static unsigned
 count_of_client(struct children *c, const struct request *r)
@@ -193,7 +186,7 @@ count_of_client(struct children *c, const struct request *r)
 
 	for (i = 0; i < c->service->slots; i++) {
 		if (c->pids[i] != 0) {
-			count += is_same_host(&c->list[i].peer,
+			count += children_same_host(&c->list[i].peer,
 			    &r->origin.peer);
 			continue;
 		}
@@ -285,13 +278,50 @@ enter_child(struct children *c, uint32_t slot, pid_t pid,
 
 	c->pids[slot] = pid;
 	c->names[slot] = r->name_hash;
+	c->hosts[slot] = children_host_of(c, &r->origin.peer);
 	memcpy(child->id, order->id, sizeof(child->id));
 	child->peer = r->origin.peer;
 	child->whole_hash = r->whole_hash;
-	child->started_us = r->received_us;
+	child->started_us = clock_mono_us();
 	child->arrived_us = request_arrived_us(r);
 	child->was_told_to_go = false;
 	c->running++;
+}
+
+/* Serving goes on, but an administrator wants to know. */
+static void
+say_log_is_tight(struct children *c, int err)
+{
+	if (c->log_is_tight || (err != ENOSPC && err != EDQUOT))
+		return;
+	c->log_is_tight = true;
+	diag_log(DIAG_WARNING, "%s: no space for the records of transfers to "
+	    "come: %s", c->service->conf->log_path, strerror(err));
+}
+
+/*
+ * Each transfer that runs has room in the log for its end, whatever fills the
+ * disk meanwhile.  We look again when the requests since the last look can
+ * have used up what was there: once in a hundred or so.
+ */
+static void
+reserve_log(struct children *c, uint64_t now_us)
+{
+	uint64_t live = (uint64_t)c->running + c->strangers;
+	int64_t room;
+
+	if (c->id_count < c->log_look_count || now_us < c->log_look_us)
+		return;
+	room = append_reserve(c->service->log_fd,
+	    (live + LOG_BATCH * LOG_RECORDS) * TRANSLOG_LINE_MAX);
+	if (room < 0) {
+		say_log_is_tight(c, (int)-room);
+		c->log_look_us = now_us + US_PER_S;
+		return;
+	}
+	c->log_is_tight = false;
+	c->log_look_count = c->id_count +
+	    ((uint64_t)room / TRANSLOG_LINE_MAX - live) / LOG_RECORDS;
 }
 
 enum children_start
@@ -307,9 +337,12 @@ children_start(struct children *c, const struct request *r)
 	if (conf->max_transfers_per_client != 0 &&
 	    count_of_client(c, r) >= conf->max_transfers_per_client)
 		return CHILDREN_CLIENT_FULL;
+	if (children_is_host_full(c, &r->origin.peer))
+		return CHILDREN_UNPROVEN;
 	slot = claim_slot(c);
 	if (slot < 0)
 		return CHILDREN_FULL;
+	reserve_log(c, r->received_us);
 	make_order(c, r, &order);
 	order.slot = (uint32_t)slot;
 	fill_slot(slot_at(c, order.slot), &order, r->whole_hash);
@@ -321,66 +354,6 @@ children_start(struct children *c, const struct request *r)
 	}
 	enter_child(c, order.slot, pid, r, &order);
 	return CHILDREN_STARTED;
-}
-
-void
-children_tell_to_go(struct children *c, uint32_t slot,
-    enum transfer_word word)
-{
-	c->list[slot].was_told_to_go = true;
-	c->list[slot].told_us = clock_mono_us();
-	transfer_tell(c->pids[slot], word);
-}
-
-/* Who can go, and how soon: 0 not at all, 2 before 1. */
-static int
-may_go(struct children *c, uint32_t index, uint64_t now_us)
-{
-	const struct child *kid = &c->list[index];
-	struct live_slot *slot = slot_at(c, index);
-
-	if (c->pids[index] == 0 || kid->was_told_to_go)
-		return 0;
-	/* an upload that is stored, and only there to repeat its last ACK */
-	if (atomic_load(&slot->state) == LIVE_ENDED)
-		return 2;
-	return now_us - kid->started_us >= SILENT_LONG &&
-	    atomic_load(&slot->heard_us) == 0;
-}
-
-/* One that hangs in a file system does not go, and is not counted on. */
-static bool
-is_leaving(const struct children *c, uint32_t index, uint64_t now_us)
-{
-	const struct child *kid = &c->list[index];
-
-	return c->pids[index] != 0 && kid->was_told_to_go &&
-	    now_us - kid->told_us < LEAVE_SPAN;
-}
-
-void
-children_make_room(struct children *c, unsigned wanted, uint64_t now_us,
-    const union netio_addr *client)
-{
-	uint32_t i, slot = 0;
-	unsigned leaving = 0;
-	int first = 0, may;
-
-	for (i = 0; i < c->service->slots; i++) {
-		leaving += is_leaving(c, i, now_us);
-		may = may_go(c, i, now_us);
-		if (may != 0 && client != NULL &&
-		    !is_same_host(&c->list[i].peer, client))
-			may = 0;
-		if (may == 0 || may < first || (may == first &&
-		    c->list[i].started_us >= c->list[slot].started_us))
-			continue;
-		first = may;
-		slot = i;
-	}
-	if (first != 0 && leaving < wanted)
-		children_tell_to_go(c, slot, first == 2 ? TRANSFER_SHUTDOWN :
-		    TRANSFER_MAKE_ROOM);
 }
 
 /* In words, with the place in the configuration that says so. */
@@ -464,9 +437,9 @@ children_kill_all(struct children *c)
 
 	for (i = 0; i < c->service->slots; i++)
 		if (c->pids[i] != 0)
-			(void)kill(c->pids[i], SIGKILL);
+			(void)callgate_kill(c->pids[i], SIGKILL);
 		else if ((pid = stranger_at(c, i)) != 0)
-			(void)kill(pid, SIGKILL);
+			(void)callgate_kill(pid, SIGKILL);
 }
 
 void
@@ -532,8 +505,8 @@ static size_t
 memory_len(const struct service *s)
 {
 	return s->slots * (sizeof(struct child) + sizeof(uint64_t) +
-	    sizeof(pid_t)) + PAST_MAX * (sizeof(struct past) +
-	    sizeof(uint64_t));
+	    sizeof(uint32_t) + sizeof(pid_t)) + PAST_MAX *
+	    (sizeof(struct past) + sizeof(uint64_t));
 }
 
 /* One piece, largest alignment first. */
@@ -552,6 +525,8 @@ get_memory(struct children *c, const struct service *s)
 	at += s->slots * sizeof(*c->names);
 	c->past_hashes = (uint64_t *)(void *)at;
 	at += PAST_MAX * sizeof(*c->past_hashes);
+	c->hosts = (uint32_t *)(void *)at;
+	at += s->slots * sizeof(*c->hosts);
 	c->pids = (pid_t *)(void *)at;
 	return true;
 }
@@ -565,8 +540,11 @@ children_init(struct children *c, struct service *s, int control)
 	memset(c, 0, sizeof(*c));
 	c->service = s;
 	c->control = control;
+	/* if somebody cut it short, the dispatcher before us died of that */
+	(void)shm_grow(s->table_fd, size);
 	c->table = shm_map(s->table_fd, 0, size);
-	if (!get_memory(c, s) || c->table == NULL)
+	c->silent = memory_get_unforked(sizeof(*c->silent));
+	if (!get_memory(c, s) || c->table == NULL || c->silent == NULL)
 		return false;
 	pool_init(&c->pool, s, control);
 	c->sweep_at_us = UINT64_MAX;
@@ -586,5 +564,6 @@ children_free(struct children *c)
 		return;
 	pool_free(&c->pool);
 	memory_unmap(c->list, memory_len(c->service));
+	memory_unmap(c->silent, sizeof(*c->silent));
 	memory_unmap(c->table, (size_t)live_size(c->service->slots));
 }

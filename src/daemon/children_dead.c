@@ -4,6 +4,7 @@
  * end, and an upload's hidden file removed.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -18,6 +19,8 @@
 #include "os/shm.h"
 
 #define CLAIM_SPAN	(10 * US_PER_S)	/* a claimed slot is locked by then */
+#define LOOK_SPAN	(5 * US_PER_S)	/* between looks at strangers */
+#define BURY_SPAN	(200 * 1000)	/* by then a dispatcher buries its own */
 
 /* ---- the log's state -------------------------------------------------- */
 
@@ -60,27 +63,32 @@ note_log_result(struct children *c, uint32_t log_errno, uint32_t count)
  * Remove a dead upload's hidden file, in a child: the file system may hang.
  * The table can be written by every transfer, so the name is only taken if
  * it is one of ours, and the walls bound what it can reach.
+ * The child's pid; 0: there is nothing to remove; -1: there is no process now.
  */
-static void
-remove_hidden(struct children *c, const char *root_path, const char *hidden)
+static pid_t
+remove_hidden(struct children *c, const struct live_slot *slot)
 {
-	struct service *service = c->service;
-	struct resolve_root root = { service_root(service, root_path), false };
-	int control = c->control;
+	char hidden[sizeof(slot->hidden)], path[sizeof(slot->root)];
 	char dir[PATHNAME_MAX + 1];
+	struct service *service = c->service;
+	struct resolve_root root = { .fd = -1 };
+	int control = c->control;
 	const char *base;
 	pid_t pid;
 
+	live_get_text(slot->hidden, sizeof(hidden), hidden);
+	live_get_text(slot->root, sizeof(path), path);
 	base = strrchr(hidden, '/');
-	if (root.fd == -1 || base == NULL ||
-	    (size_t)(base - hidden) > PATHNAME_MAX ||
+	if (base != NULL)
+		root.fd = service_root(service, path);
+	if (root.fd == -1 || (size_t)(base - hidden) > PATHNAME_MAX ||
 	    !pathname_is_hidden(base + 1))
-		return;
+		return 0;
 	memcpy(dir, hidden, (size_t)(base - hidden));
 	dir[base - hidden] = '\0';
 	pid = process_fork();
 	if (pid != 0)
-		return;
+		return pid;
 	/* *c is not here any more */
 	if (control != -1)
 		close(control);
@@ -128,6 +136,47 @@ children_free_slot(struct live_slot *slot)
 	atomic_store(&slot->state, LIVE_FREE);
 }
 
+/* At the latest so much from now. */
+static void
+sweep_within(struct children *c, uint64_t span_us)
+{
+	uint64_t at_us = clock_mono_us() + span_us;
+
+	if (at_us < c->sweep_at_us)
+		c->sweep_at_us = at_us;
+}
+
+/*
+ * The end is written.  An upload's place stays taken until its hidden file is
+ * gone: whoever finds us dead goes on from here.
+ */
+static void
+clear_away(struct children *c, uint32_t index)
+{
+	struct live_slot *slot = slot_at(c, index);
+	struct child *kid = &c->list[index];
+	pid_t pid;
+
+	atomic_store(&slot->state, LIVE_ENDED);
+	pid = remove_hidden(c, slot);
+	if (pid == 0) {
+		children_free_slot(slot);
+		return;
+	}
+	memset(kid, 0, sizeof(*kid));
+	live_get_text(slot->id, sizeof(kid->id), kid->id);
+	if (pid == -1) {
+		sweep_within(c, LOOK_SPAN);
+		return;
+	}
+	kid->is_removal = kid->was_told_to_go = true;
+	kid->told_us = clock_mono_us();
+	c->names[index] = 0;
+	c->hosts[index] = 0;
+	c->pids[index] = pid;
+	c->running++;
+}
+
 /*
  * Write the end that a dead process left open, unless it wrote it.  The
  * slot is ours to free: it is a child's that we reaped, with its id still
@@ -137,23 +186,44 @@ static void
 bury(struct children *c, uint32_t index, const char *message)
 {
 	struct live_slot *slot = slot_at(c, index);
-	char hidden[sizeof(slot->hidden)], root[sizeof(slot->root)];
 	uint32_t state = atomic_load(&slot->state);
 
-	live_get_text(slot->hidden, sizeof(hidden), hidden);
-	live_get_text(slot->root, sizeof(root), root);
-	if (state != LIVE_ENDED && state != LIVE_FREE &&
+	if (state == LIVE_FREE)
+		return;
+	/* without an id, nobody has filled it in yet */
+	if (state != LIVE_ENDED && slot->id[0] != '\0' &&
 	    atomic_compare_exchange_strong(&slot->state, &state, LIVE_ENDING))
 		record_crash(c, slot, message);
-	children_free_slot(slot);
-	if (hidden[0] != '\0')
-		remove_hidden(c, root, hidden);
+	clear_away(c, index);
+}
+
+/*
+ * Seen dead at the look before, too?  A dispatcher that lives, though its
+ * keeper is dead, has buried its own by then, and two must not do it.  A slot that is not our child's has its place in the list free
+ * for the note.
+ */
+static bool
+is_dead_again(struct children *c, uint32_t index)
+{
+	struct child *note = &c->list[index];
+	char id[sizeof(note->id)];
+
+	live_get_text(slot_at(c, index)->id, sizeof(id), id);
+	/* claimed, and never filled in */
+	if (id[0] == '\0')
+		strcpy(id, "?");
+	if (strcmp(note->id, id) == 0)
+		return true;
+	memcpy(note->id, id, sizeof(id));
+	return false;
 }
 
 /*
  * Transfers of a dispatcher or server that is dead: nobody reaped them.
  * A slot that is only just claimed may belong to a process that has not
- * locked it yet.
+ * locked it yet; it enters its pid after that.  When their keeper has died
+ * before them, nobody will say that they have ended: we look now and then, as
+ * long as there are some.
  */
 void
 children_sweep(struct children *c)
@@ -171,21 +241,38 @@ children_sweep(struct children *c)
 			continue;
 		if (shm_is_locked(c->service->table_fd, live_offset(i))) {
 			c->strangers++;
-			continue;
-		}
-		if (state == LIVE_CLAIMED && slot->started_us <= now_us &&
+			sweep_within(c, LOOK_SPAN);
+		} else if (state == LIVE_CLAIMED && slot->pid == 0 &&
+		    slot->started_us <= now_us &&
 		    now_us - slot->started_us < CLAIM_SPAN) {
-			c->sweep_at_us = clock_mono_us() + CLAIM_SPAN;
-			continue;
+			sweep_within(c, CLAIM_SPAN);
+		} else if (is_dead_again(c, i)) {
+			bury(c, i, "found dead");
+		} else {
+			c->strangers++;
+			sweep_within(c, BURY_SPAN);
 		}
-		bury(c, i, "found dead");
 	}
+}
+
+/*
+ * The process that removed a hidden file has ended.  If somebody killed it, it
+ * is done again, but not at once.
+ */
+static void
+end_removal(struct children *c, uint32_t index, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		sweep_within(c, LOOK_SPAN);
+	else
+		children_free_slot(slot_at(c, index));
 }
 
 void
 children_bury(struct children *c, uint32_t index, int status)
 {
 	struct live_slot *slot = slot_at(c, index);
+	bool is_removal = c->list[index].is_removal;
 	char message[64], id[sizeof(slot->id)];
 
 	if (WIFSIGNALED(status))
@@ -194,16 +281,21 @@ children_bury(struct children *c, uint32_t index, int status)
 	else
 		snprintf(message, sizeof(message), "ended with status %d",
 		    WEXITSTATUS(status));
-	live_get_text(slot->id, sizeof(id), id);
-	/* while we slept another dispatcher may have buried it already */
-	if (strcmp(id, c->list[index].id) == 0) {
-		if (atomic_load(&slot->state) == LIVE_ENDED)
-			note_log_result(c, atomic_load(&slot->log_errno),
-			    atomic_load(&slot->log_lost));
-		children_remember(c, index);
-		bury(c, index, message);
-	}
+	c->list[index].is_removal = false;
 	c->pids[index] = 0;
 	c->ends++;
 	c->running--;
+	live_get_text(slot->id, sizeof(id), id);
+	/* while we slept another dispatcher may have buried it already */
+	if (strcmp(id, c->list[index].id) != 0)
+		return;
+	if (is_removal) {
+		end_removal(c, index, status);
+		return;
+	}
+	if (atomic_load(&slot->state) == LIVE_ENDED)
+		note_log_result(c, atomic_load(&slot->log_errno),
+		    atomic_load(&slot->log_lost));
+	children_remember(c, index);
+	bury(c, index, message);
 }

@@ -15,9 +15,12 @@ struct child {
 	char id[TRANSLOG_ID_LEN + 1];
 	union netio_addr peer;
 	uint64_t whole_hash;
-	uint64_t started_us, arrived_us;	/* the request was read, came */
+	uint64_t started_us;	/* its process */
+	uint64_t arrived_us;	/* the request came */
 	bool was_told_to_go;
 	uint64_t told_us;
+	/* the transfer is dead: this process removes its hidden file */
+	bool is_removal;
 };
 
 /* A transfer that has ended, while copies of its request may still come. */
@@ -31,6 +34,23 @@ slot_at(struct children *c, uint32_t slot)
 {
 	return (struct live_slot *)(void *)(c->table + live_offset(slot));
 }
+
+/* Whether both have the same address, whatever the port. */
+bool children_same_host(const union netio_addr *a, const union netio_addr *b);
+
+/*
+ * An address in a form that a row can be searched for; never 0.  Nobody who
+ * does not know the seed can make another address look the same.
+ */
+uint32_t children_host_of(const struct children *c,
+    const union netio_addr *peer);
+
+/*
+ * Has that address as many transfers whose peer said nothing as one may have?
+ * Forged requests with one victim's address shall neither bring it more than
+ * a few packets nor take all places.
+ */
+bool children_is_host_full(struct children *c, const union netio_addr *peer);
 
 /* Tell a transfer a word after which it will end. */
 void children_tell_to_go(struct children *c, uint32_t slot,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "children_parts.h"
+#include "os/callgate.h"
 #include "os/clock.h"
 
 #define LATE_COPY	(1 * US_PER_S)	/* a repeat this soon is no reset */
@@ -28,6 +29,9 @@ children_remember(struct children *c, uint32_t index)
 	uint32_t outcome = atomic_load(&slot->outcome);
 	uint64_t heard_us = atomic_load(&slot->heard_us);
 
+	if (outcome == OUTCOME_NOANSWER)
+		seen_note(c->silent, children_mark_of(c, kid->whole_hash),
+		    clock_mono_us());
 	if (outcome == OUTCOME_VANISHED || outcome == OUTCOME_NONE)
 		return;
 	p->until_us = heard_us != 0 ? heard_us :
@@ -66,13 +70,11 @@ is_past(const struct children *c, const struct request *r)
 static struct child *
 find_same(struct children *c, const struct request *r, uint32_t *slot)
 {
-	bool any_name = c->service->conf->single_port;
 	struct child *found = NULL, *kid;
 	uint32_t i;
 
 	for (i = 0; i < c->service->slots; i++) {
-		if ((c->names[i] != r->name_hash && !any_name) ||
-		    c->pids[i] == 0)
+		if (c->names[i] != r->name_hash || c->pids[i] == 0)
 			continue;
 		kid = &c->list[i];
 		if (kid->was_told_to_go ||
@@ -101,9 +103,9 @@ tell_of_repeat(struct children *c, const struct request *r, uint32_t slot)
 {
 	pid_t pid = c->pids[slot];
 
-	if (r->received_us - c->list[slot].started_us >= ORDER_SPAN &&
+	if (r->received_us >= c->list[slot].started_us + ORDER_SPAN &&
 	    pool_unserved(&c->pool, pid) != NULL)
-		(void)kill(pid, SIGKILL);
+		(void)callgate_kill(pid, SIGKILL);
 	else
 		transfer_tell(pid, TRANSFER_REPEAT);
 }

@@ -31,6 +31,7 @@ queue_put(struct queue *q, const struct request *r)
 {
 	if (q->count == QUEUE_MAX)
 		return false;
+	q->hashes[q->count] = r->whole_hash;
 	request_copy(queue_at(q, q->count++), r);
 	return true;
 }
@@ -45,24 +46,37 @@ void
 queue_remove(struct queue *q, unsigned index)
 {
 	uint16_t place = q->order[index];
+	unsigned behind = --q->count - index;
 
-	q->count--;
 	memmove(&q->order[index], &q->order[index + 1],
-	    (q->count - index) * sizeof(q->order[0]));
+	    behind * sizeof(q->order[0]));
+	memmove(&q->hashes[index], &q->hashes[index + 1],
+	    behind * sizeof(q->hashes[0]));
 	q->order[q->count] = place;
 }
 
-bool
-queue_has(struct queue *q, const struct request *r)
+void
+queue_advance(struct queue *q, unsigned from, unsigned to)
 {
-	const struct request *w;
+	uint16_t place = q->order[from];
+	uint64_t hash = q->hashes[from];
+
+	memmove(&q->order[to + 1], &q->order[to],
+	    (from - to) * sizeof(q->order[0]));
+	memmove(&q->hashes[to + 1], &q->hashes[to],
+	    (from - to) * sizeof(q->hashes[0]));
+	q->order[to] = place;
+	q->hashes[to] = hash;
+}
+
+unsigned
+queue_find(struct queue *q, const struct request *r)
+{
 	unsigned i;
 
-	for (i = 0; i < q->count; i++) {
-		w = queue_at(q, i);
-		if (w->whole_hash == r->whole_hash &&
-		    netio_equal(&w->origin.peer, &r->origin.peer))
-			return true;
-	}
-	return false;
+	for (i = 0; i < q->count; i++)
+		if (q->hashes[i] == r->whole_hash &&
+		    netio_equal(&queue_at(q, i)->origin.peer, &r->origin.peer))
+			return i;
+	return QUEUE_NONE;
 }

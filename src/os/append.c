@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include "os/append.h"
+#include "os/callgate.h"
 
-#define NFS_MAGIC 0x6969
+#define NFS_MAGIC	0x6969
+#define RESERVE_STEP	(1024 * 1024)
+#define STAT_BLOCK	512	/* bytes; what st_blocks counts */
 
 /* The folder that path is in; false if there is none to be made. */
 static bool
@@ -99,6 +102,27 @@ append_write(int fd, const char *line, size_t len)
 	if (n == -1)
 		return -errno;
 	return (size_t)n == len ? 0 : -ENOSPC;
+}
+
+int64_t
+append_reserve(int fd, uint64_t need)
+{
+	uint64_t allocated, len;
+	struct stat st;
+	int err;
+
+	if (fstat(fd, &st) == -1)
+		return -errno;
+	/* less, if it has holes or is compressed: then it is asked for */
+	allocated = (uint64_t)st.st_blocks * STAT_BLOCK;
+	if (allocated >= (uint64_t)st.st_size + need)
+		return (int64_t)(allocated - (uint64_t)st.st_size);
+	len = (need / RESERVE_STEP + 1) * RESERVE_STEP;
+	do {
+		err = callgate_fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size,
+		    (off_t)len);
+	} while (err == -1 && errno == EINTR);
+	return err == -1 ? -errno : (int64_t)len;
 }
 
 bool

@@ -203,7 +203,8 @@ default_nets(struct conf_own *own)
 static void
 default_ports(struct conf_own *own)
 {
-	static const uint16_t ports[] = { 0, 7, 13, 17, 19, 37, 53, 69, 123 };
+	static const uint16_t ports[] = { 0, 7, 11, 13, 17, 19, 37, 53, 69,
+		123 };
 
 	own->conf.refused_ports = conf_new(own, sizeof(ports));
 	if (own->conf.refused_ports == NULL)
@@ -278,7 +279,7 @@ distance(const char *a, const char *b)
 		row[0] = (unsigned)i;
 		ca = a[i - 1] == '_' ? '-' : tolower((unsigned char)a[i - 1]);
 		for (j = 1; j <= lb; j++) {
-			cb = b[j - 1];
+			cb = (unsigned char)b[j - 1];
 			above = row[j];
 			row[j] = least(above + 1, row[j - 1] + 1,
 			    corner + (ca != cb));

@@ -1,8 +1,10 @@
 /*
  * t-append - the log that many processes write: made with the right mode,
- * never through a stranger's trap, no line torn by another.
+ * never through a stranger's trap, no line torn by another, with space kept
+ * for lines to come.
  */
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/vfs.h>
 
@@ -492,6 +494,131 @@ test_nfs(void)
 	close(fd);
 }
 
+/* ---- space for records to come ---------------------------------------- */
+
+#define MIB	(1024 * 1024)
+
+static uint64_t
+allocated(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		abort();
+	return (uint64_t)st.st_blocks * 512;
+}
+
+static off_t
+size_of(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		abort();
+	return st.st_size;
+}
+
+static void
+test_reserve(void)
+{
+	const char *name = new_name();
+	int fd = append_open(name);
+	uint64_t before, after;
+	int64_t room;
+
+	T_OK(append_write(fd, "first\n", 6) == 0, "set-up");
+	room = append_reserve(fd, 100 * 1000);
+	if (room == -EOPNOTSUPP) {
+		t_skip("append_reserve on this file system");
+		close(fd);
+		return;
+	}
+	before = allocated(fd);
+	T_OK(room >= MIB && before >= MIB, "a step of 1 MiB");
+	T_OK(size_of(fd) == 6, "readers see nothing of it");
+	room = append_reserve(fd, 100 * 1000);
+	T_OK(room >= 100 * 1000 && room <= (int64_t)before - 6 &&
+	    allocated(fd) == before, "there is enough: nothing is done");
+	T_OK(append_write(fd, "second\n", 7) == 0, "a record");
+	T_OK(t_has(AT_FDCWD, name, "first\nsecond\n", 13),
+	    "stands behind the last one");
+	room = append_reserve(fd, 3 * MIB + 1);
+	after = allocated(fd);
+	T_OK(room >= 3 * MIB + 1 && after >= 4 * MIB && after < 6 * MIB,
+	    "as many steps as it takes");
+	T_OK(ftruncate(fd, 0) == 0 && allocated(fd) < MIB,
+	    "copytruncate takes it away");
+	T_OK(append_reserve(fd, 1) >= 1 && allocated(fd) >= MIB,
+	    "and the next look brings it back");
+	close(fd);
+}
+
+static void
+test_reserve_errors(void)
+{
+	int fds[2], fd = append_open(new_name());
+
+	close(fd);
+	T_OK(append_reserve(fd, 1) == -EBADF, "a descriptor that is gone");
+	T_OK(append_reserve(-1, 1) == -EBADF, "no log");
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	T_OK(append_reserve(fd, 1) == -ENODEV, "a device");
+	close(fd);
+	if (pipe(fds) == -1)
+		abort();
+	T_OK(append_reserve(fds[1], 1) == -ESPIPE, "a pipe");
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Others fill the disk; what was reserved stays. */
+static void
+in_full_disk(const void *arg)
+{
+	char name[PATH_MAX], line[1000];
+	int64_t room;
+	int fd, other, i;
+
+	C_OK(unshare(CLONE_NEWNS) == 0 &&
+	    mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
+	    mount("tmpfs", arg, "tmpfs", 0, "size=4m") == 0, "set-up");
+	fd = append_open(t_join(name, arg, "log"));
+	other = append_open(t_join(name, arg, "other"));
+	room = append_reserve(fd, 200 * 1000);
+	C_OK(room >= 200 * 1000, "reserved");
+	memset(line, 'x', sizeof(line));
+	for (i = 0; i < 8 * MIB / 1000 &&
+	    append_write(other, line, sizeof(line)) == 0; i++)
+		;
+	C_OK(append_write(other, line, sizeof(line)) == -ENOSPC,
+	    "the disk is full");
+	C_OK(append_reserve(fd, 200 * 1000) >= 200 * 1000, "still there");
+	C_OK(append_reserve(fd, 8 * MIB) == -ENOSPC, "no more than that");
+	for (i = 0; i < 200; i++)
+		C_OK(append_write(fd, line, sizeof(line)) == 0,
+		    "a record on a full disk");
+}
+
+static void
+test_full_disk(void)
+{
+	char place[PATH_MAX];
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNS) != 0);
+	if (!t_reap(pid, 0)) {
+		t_skip("a full disk (needs a mount namespace)");
+		return;
+	}
+	if (mkdir(t_join(place, dir, "disk"), 0755) == -1)
+		abort();
+	t_in_child(in_full_disk, place, "a full disk");
+	rmdir(place);
+}
+
 int
 main(void)
 {
@@ -515,9 +642,16 @@ main(void)
 		{ "NFS", test_nfs },
 		CU_TEST_INFO_NULL
 	};
+	CU_TestInfo space[] = {
+		{ "in steps", test_reserve },
+		{ "errors", test_reserve_errors },
+		{ "a full disk", test_full_disk },
+		CU_TEST_INFO_NULL
+	};
 	CU_SuiteInfo suites[] = {
 		{ "append: open", set_up, clean_up, NULL, NULL, making },
 		{ "append: write", set_up, clean_up, NULL, NULL, writing },
+		{ "append: reserve", set_up, clean_up, NULL, NULL, space },
 		CU_SUITE_INFO_NULL
 	};
 
