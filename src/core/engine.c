@@ -77,6 +77,7 @@
 #define NOANSWER_WAIT_US	(4000 * US_PER_MS)	/* after the last try */
 #define REPEAT_SPACING_US	(50 * US_PER_MS)
 #define FIRST_REPLIES		3	/* by the timer, to a silent peer */
+#define ACK_MOST		64	/* bytes, of a peer's first one */
 #define SILENT_TIMEOUTS		5	/* of the client's own, at least */
 
 uint16_t
@@ -291,6 +292,16 @@ on_error(struct engine *e, uint64_t now_us, const struct packet *pkt)
 		engine_finish(e, OUTCOME_ABORTED);
 }
 
+/*
+ * Something that sends back what it gets, but for the opcode, makes an ACK of
+ * our DATA.  It would get the whole file, and send it back.
+ */
+static bool
+is_echo(const struct engine *e, const struct packet *pkt, size_t len)
+{
+	return pkt->op == PACKET_ACK && !e->heard && len > ACK_MOST;
+}
+
 void
 engine_on_packet(struct engine *e, uint64_t now_us, const uint8_t *buf,
     size_t len)
@@ -300,7 +311,7 @@ engine_on_packet(struct engine *e, uint64_t now_us, const uint8_t *buf,
 	if (e->state == ENGINE_OVER)
 		return;
 	e->counts.packets_received++;
-	if (!packet_decode(buf, len, &pkt))
+	if (!packet_decode(buf, len, &pkt) || is_echo(e, &pkt, len))
 		return;
 	if (pkt.op == PACKET_ERROR)
 		on_error(e, now_us, &pkt);

@@ -20,26 +20,40 @@
 
 /* ---- time ------------------------------------------------------------- */
 
+/* How long to wait for an answer, before any back-off. */
+static uint64_t
+first_wait(const struct engine *e)
+{
+	uint64_t agreed = (uint64_t)e->granted.timeout_ms * US_PER_MS;
+
+	if (e->adaptive && e->has_rtt)
+		return e->rto_us;
+	if (agreed != 0)
+		return agreed;
+	return e->adaptive ? e->first_timeout_us : RTO_FIXED_US;
+}
+
+/* The longest wait: the client's own, if that is what was agreed on. */
+static uint64_t
+longest_wait(const struct engine *e)
+{
+	uint64_t agreed = (uint64_t)e->granted.timeout_ms * US_PER_MS;
+
+	if (!e->adaptive)
+		return max_u64(RTO_MAX_US, agreed);
+	if (agreed != 0)
+		return max_u64(CEILING_MIN_US, agreed);
+	return e->has_rtt ? RTO_MAX_US : max_u64(RTO_MAX_US,
+	    e->first_timeout_us);
+}
+
 /* How long to wait for the answer to what is sent now. */
 static uint64_t
 resend_after(const struct engine *e)
 {
-	uint64_t agreed = (uint64_t)e->granted.timeout_ms * US_PER_MS;
-	uint64_t wait, ceiling = RTO_MAX_US;
+	uint64_t wait = first_wait(e), ceiling = longest_wait(e);
 	unsigned i;
 
-	if (!e->adaptive) {
-		wait = agreed != 0 ? agreed : RTO_FIXED_US;
-		ceiling = max_u64(ceiling, wait);
-	} else if (!e->has_rtt) {
-		wait = agreed != 0 ? agreed : e->first_timeout_us;
-		ceiling = max_u64(agreed != 0 ? CEILING_MIN_US : ceiling,
-		    wait);
-	} else {
-		wait = e->rto_us;
-		if (agreed != 0)
-			ceiling = max_u64(agreed, CEILING_MIN_US);
-	}
 	for (i = 0; i < e->backoff && wait < ceiling; i++)
 		wait *= 2;
 	return min_u64(wait, ceiling);
@@ -180,11 +194,11 @@ static void
 step_back(struct engine *e, uint64_t now_us)
 {
 	uint64_t since_us = e->has_waited ? e->window_us : e->opened_us;
+	uint64_t wait = first_wait(e);
 	uint32_t enough = 0;
 
 	e->has_waited = true;
-	while (enough < e->backoff &&
-	    e->rto_us << enough < 2 * (now_us - since_us))
+	for (; enough < e->backoff && wait < 2 * (now_us - since_us); wait *= 2)
 		enough++;
 	e->backoff = enough;
 }

@@ -8,13 +8,22 @@
 #define DALLY_US		(7000 * US_PER_MS)
 #define COPY_MAX_US		(10 * US_PER_MS)
 
-/* How long to wait before an ACK is repeated. */
+/*
+ * How long to wait before an ACK is repeated.  A client may agree on 10 ms; a
+ * silent one gets an ACK a second, in the end.
+ */
 static uint64_t
 repeat_after(const struct engine *e)
 {
-	if (e->granted.timeout_ms == 0)
+	uint64_t agreed = (uint64_t)e->granted.timeout_ms * US_PER_MS;
+	uint64_t wait = agreed;
+	uint32_t i;
+
+	if (agreed == 0)
 		return ACK_REPEAT_US;
-	return (uint64_t)e->granted.timeout_ms * US_PER_MS;
+	for (i = 0; i < e->backoff && wait < ACK_REPEAT_US; i++)
+		wait *= 2;
+	return min_u64(wait, max_u64(agreed, ACK_REPEAT_US));
 }
 
 /*
@@ -49,6 +58,7 @@ on_next_data(struct engine *e, uint64_t now_us, struct packet_slice data)
 	e->expected++;
 	e->in_window++;
 	e->gap_acked = false;
+	e->backoff = 0;
 	e->counts.blocks++;
 	e->counts.bytes += data.len;
 	engine_note_news(e, now_us);
@@ -99,6 +109,7 @@ on_other_data(struct engine *e, uint64_t now_us, uint16_t block)
 		if (e->gap_acked)
 			return;
 		e->gap_acked = true;
+		e->backoff = 0;
 		e->counts.gaps++;
 		e->state = ENGINE_RECEIVING;
 		engine_note_news(e, now_us);
@@ -148,6 +159,7 @@ void
 engine_repeat_ack(struct engine *e, uint64_t now_us)
 {
 	e->counts.retransmits++;
+	e->backoff++;
 	engine_push_ack(e, now_us);
 	e->timed_index = 0;
 	engine_arm(e, now_us, repeat_after(e));

@@ -285,8 +285,10 @@ open_for_writing(struct admission *a)
 	}
 	umask(a->rules.values->umask);
 	err = begin_upload(a, dir, base, dirfd, scratch);
-	return err == 0 || naming_refuse(n, &a->verdict, dir,
-	    "create a file there", err);
+	if (err == 0)
+		return true;
+	free(scratch);
+	return naming_refuse(n, &a->verdict, dir, "create a file there", err);
 }
 
 /* Would the rules still allow it, if something else stands there by now? */
@@ -339,13 +341,11 @@ show_final_name(struct admission *a)
 	    PATHNAME_MAX, path);
 }
 
-int
-admission_store(struct admission *a)
+static int
+store_as(struct admission *a)
 {
 	int err;
 
-	if (!may_still(a))
-		return -ECANCELED;
 	if (!is_unique(a)) {
 		err = fileio_upload_store(&a->upload, a->may_replace);
 		if (err == 0 && a->upload.in_place && !may_still(a))
@@ -356,6 +356,19 @@ admission_store(struct admission *a)
 	if (err == 0)
 		show_final_name(a);
 	return err;
+}
+
+int
+admission_store(struct admission *a)
+{
+	int err = may_still(a) ? store_as(a) : -ECANCELED;
+
+	if (err != -ENOENT)
+		return err;
+	/* not a name that the client got wrong */
+	refuse_with(a, OUTCOME_FAILED, PACKET_ERR_UNDEFINED, "the directory "
+	    "or the unfinished file was removed while the upload ran");
+	return -ECANCELED;
 }
 
 /* ---- options ---------------------------------------------------------- */

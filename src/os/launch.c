@@ -64,12 +64,14 @@ static int
 take_listen_fds(struct launch *l, char *why, size_t size)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	int type, fd, err, count;
+	int type, fd, err;
+	long count;
 
-	if (pid == NULL || fds == NULL || atol(pid) != (long)getpid())
+	if (pid == NULL || fds == NULL ||
+	    strtol(pid, NULL, 10) != (long)getpid())
 		return 0;
-	count = atoi(fds);
-	for (fd = LISTEN_FDS_START; fd < LISTEN_FDS_START + count; fd++) {
+	count = strtol(fds, NULL, 10);
+	for (fd = LISTEN_FDS_START; fd - LISTEN_FDS_START < count; fd++) {
 		if (!is_inet_socket(fd, &type) || type != SOCK_DGRAM) {
 			snprintf(why, size, "descriptor %d of LISTEN_FDS is "
 			    "no UDP socket: use ListenDatagram=", fd);
@@ -170,7 +172,7 @@ is_port(const char *text)
 	if (text[0] < '0' || text[0] > '9')
 		return text[0] == '\0' || (text[0] | 0x20) >= 'a';
 	return len <= 5 && strspn(text, "0123456789") == len &&
-	    atol(text) <= 65535;
+	    strtol(text, NULL, 10) <= 65535;
 }
 
 static int

@@ -136,9 +136,13 @@ maprules_clear_groups(regmatch_t groups[static RULE_GROUPS])
 void
 maprules_constant(struct maprules_writer *w, const char *replacement)
 {
+	static const uint8_t no_bytes[16];
+	static const struct maprules_client nobody = {
+		.address = "", .bytes = no_bytes, .mac = "",
+	};
 	regmatch_t groups[RULE_GROUPS];
 
 	maprules_clear_groups(groups);
 	maprules_writer_init(w);
-	maprules_expand(w, replacement, "", groups, NULL);
+	maprules_expand(w, replacement, "", groups, &nobody);
 }

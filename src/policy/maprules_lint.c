@@ -82,16 +82,46 @@ is_one_of(const char *text, size_t len, const char *const words[])
 	return false;
 }
 
+/* May the rule leave nothing of a name?  Not if it always puts a byte in. */
+static bool
+can_empty(const struct maprules_rule *rule)
+{
+	const char *at = rule->replacement, *after;
+	char letter;
+
+	if ((rule->flags & RULE_REWRITE) == 0)
+		return false;
+	while ((after = maprules_next_escape(at, &letter)) != NULL) {
+		if (after - at > 2 || strchr("0123456789mULE", letter) == NULL)
+			return false;
+		at = after;
+	}
+	return *at == '\0';
+}
+
+/* A client's name is never empty, but one of these may make it so. */
+static bool
+any_can_empty(const struct maprules *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->count; i++)
+		if (can_empty(&m->rules[i]))
+			return true;
+	return false;
+}
+
 /*
  * Does the regex match whatever the name is?  A regex that matches nothing
- * at all, and has no anchor but one at its edge, does.  false: not sure.
+ * at all, and has no anchor but one at its edge, does; one that needs a byte
+ * does where names have one.  false: not sure.
  */
 static bool
-matches_all(const struct maprules_rule *rule)
+matches_all(const struct maprules_rule *rule, bool has_byte)
 {
-	static const char *const whole[] = { ".*", "(.*)", ".+", "(.+)",
-	    NULL };
+	static const char *const whole[] = { ".*", "(.*)", NULL };
 	static const char *const some[] = { ".", "(.)", ".+", "(.+)", NULL };
+	static const char *const more[] = { ".+", "(.+)", NULL };
 	const char *middle = rule->regex;
 	size_t len = strlen(middle);
 	bool at_start = middle[0] == '^', at_end;
@@ -107,8 +137,9 @@ matches_all(const struct maprules_rule *rule)
 	if (has_anchor(middle, len))
 		return false;
 	if (at_start && at_end)
-		return is_one_of(middle, len, whole);
-	return is_one_of(middle, len, some) ||
+		return is_one_of(middle, len, whole) ||
+		    (has_byte && is_one_of(middle, len, more));
+	return (has_byte && is_one_of(middle, len, some)) ||
 	    regexec(&rule->rx, "", 0, NULL, 0) == 0;
 }
 
@@ -324,11 +355,12 @@ void
 maprules_lint(struct maprules_reader *reader)
 {
 	struct maprules *m = reader->m;
+	bool has_byte = !any_can_empty(m);
 	unsigned i;
 
 	for (i = 0; i < m->count; i++)
 		if ((m->rules[i].flags & RULE_LABEL) == 0 &&
-		    matches_all(&m->rules[i]))
+		    matches_all(&m->rules[i], has_byte))
 			m->rules[i].flags |= RULE_ALWAYS;
 	for (i = 0; i < m->count; i++) {
 		if ((m->rules[i].flags & RULE_LABEL) != 0)

@@ -25,24 +25,23 @@ find(const struct ledger *l, uint64_t id)
 static void
 grow(struct ledger *l)
 {
-	struct ledger larger = *l;
+	const struct ledger old = *l;
 	size_t i, to;
 
-	larger.size = l->size == 0 ? FIRST_SIZE : l->size * 2;
-	larger.ids = calloc(larger.size, sizeof(*larger.ids));
-	larger.states = calloc(larger.size, sizeof(*larger.states));
-	if (larger.ids == NULL || larger.states == NULL)
+	l->size = old.size == 0 ? FIRST_SIZE : old.size * 2;
+	l->ids = calloc(l->size, sizeof(*l->ids));
+	l->states = calloc(l->size, sizeof(*l->states));
+	if (l->ids == NULL || l->states == NULL)
 		err(1, NULL);
-	for (i = 0; i < l->size; i++) {
-		if (l->states[i] == SLOT_FREE)
+	for (i = 0; i < old.size; i++) {
+		if (old.states[i] == SLOT_FREE)
 			continue;
-		to = find(&larger, l->ids[i]);
-		larger.ids[to] = l->ids[i];
-		larger.states[to] = l->states[i];
+		to = find(l, old.ids[i]);
+		l->ids[to] = old.ids[i];
+		l->states[to] = old.states[i];
 	}
-	free(l->ids);
-	free(l->states);
-	*l = larger;
+	free(old.ids);
+	free(old.states);
 }
 
 /* The state of the id, which gets a slot when it had none. */

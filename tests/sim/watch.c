@@ -32,7 +32,7 @@ news(const struct world *w)
 	const struct engine *e = &w->server.engine;
 
 	if (is_read(w))
-		return e->acked + e->heard + (e->heard ? 0 : e->first_replies);
+		return e->acked + (e->heard ? UINT32_MAX : e->first_replies);
 	return e->expected + e->counts.gaps + (e->outcome == OUTCOME_COMPLETE) +
 	    (e->heard ? UINT32_MAX : e->first_replies);
 }

@@ -5,7 +5,7 @@ set -eu
 allowed='bcmp|memchr|memcmp|memcpy|memmove|memset|strlen|strcmp|strncmp|strnlen'
 allowed="$allowed|__memcpy_chk|__memmove_chk|__memset_chk|__stack_chk_fail"
 allowed="$allowed|_GLOBAL_OFFSET_TABLE_"
-allowed="$allowed|__(asan|ubsan|sanitizer|gcov|llvm)_.*|_Unwind_.*"
+allowed="$allowed|__(asan|msan|ubsan|sanitizer|gcov|llvm)_.*|_Unwind_.*"
 allowed="$allowed|(packet|options|engine|pace|netascii|pathname|outcome)_.*"
 bad=$(${NM:-nm} -u libcore.a | awk 'NF == 2 { print $2 }' | sort -u |
 	grep -Evx "$allowed" || true)

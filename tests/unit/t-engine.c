@@ -474,6 +474,28 @@ repeats(void)
 }
 
 static void
+echo_with_another_opcode(void)
+{
+	uint8_t pkt[PACKET_HEADER_LEN + 512] = { 0, PACKET_ACK, 0, 1 };
+	struct rig r;
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .size = 5000 });
+	r.now += MS;
+	IS(feed(&r, pkt, sizeof(pkt)), "", "our DATA as an ACK is no proof");
+	T_OK(!r.e.heard, "it was not heard");
+	IS(timer(&r, NULL), "1", "the timer goes on");
+	IS(feed(&r, pkt, sizeof(pkt)), "", "nor is the next one");
+	/* some clients fill their ACKs up */
+	IS(feed(&r, pkt, 60), "2", "an ACK with some bytes more is one");
+	IS(ack(&r, MS, 2), "3", "and it goes on");
+
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .size = 5000 });
+	ack(&r, MS, 1);
+	pkt[3] = 2;
+	IS(feed(&r, pkt, sizeof(pkt)), "3", "who was heard may send more");
+}
+
+static void
 resend_and_back_off(void)
 {
 	struct rig r;
@@ -499,6 +521,28 @@ resend_and_back_off(void)
 	CU_ASSERT_EQUAL(ms, 10);
 	CU_ASSERT_EQUAL(r.e.counts.timeouts, 5);
 	CU_ASSERT_EQUAL(r.e.counts.retransmits, 5);
+}
+
+/* Found by tests/fuzz/engine.c: the back-off had no end without a sample. */
+static void
+back_off_without_a_sample(void)
+{
+	struct rig r;
+	uint64_t ms = 0;
+	uint16_t i;
+
+	/* the OACK goes out twice, and each block, too: Karn takes no sample */
+	begin(&r, (struct shape){ .op = PACKET_RRQ, .oack = true,
+	    .size = 512 * 100 });
+	timer(&r, NULL);
+	ack(&r, MS, 0);
+	for (i = 1; i <= 70; i++) {
+		timer(&r, &ms);
+		ack(&r, MS, i);
+	}
+	CU_ASSERT_FALSE(r.e.has_rtt);
+	CU_ASSERT(r.e.backoff <= 1);
+	T_OK(ms <= 1000, "one lost block after the other is no slow path");
 }
 
 static void
@@ -1217,6 +1261,29 @@ upload_timer(void)
 	CU_ASSERT_EQUAL(ms, 3000);
 }
 
+/* utimeout = 10000: 3,000 ACKs for a block and then silence would be many. */
+static void
+upload_agreed_on_very_little(void)
+{
+	struct rig r;
+	uint64_t ms;
+
+	begin(&r, (struct shape){ .op = PACKET_WRQ, .oack = true,
+	    .timeout_ms = 10 });
+	data(&r, 100, 1, 512);
+	timer(&r, &ms);
+	CU_ASSERT_EQUAL(ms, 10);
+	IS(timer(&r, &ms), "a1", "each one after twice as long");
+	CU_ASSERT_EQUAL(ms, 20);
+	IS(data(&r, 100, 2, 512), "w512 a2", "it is heard again");
+	timer(&r, &ms);
+	CU_ASSERT_EQUAL(ms, 10);
+	while (!engine_is_over(&r.e))
+		timer(&r, &ms);
+	CU_ASSERT_EQUAL(r.e.outcome, OUTCOME_TIMEOUT);
+	T_OK(r.e.counts.timeouts < 42, "a silent client gets one a second");
+}
+
 static void
 upload_unheard(void)
 {
@@ -1286,7 +1353,9 @@ main(void)
 	CU_TestInfo timers[] = {
 		{ "a peer that never answers", unheard },
 		{ "repeated requests", repeats },
+		{ "our DATA as an ACK", echo_with_another_opcode },
 		{ "resend and back off", resend_and_back_off },
+		{ "back-off without a sample", back_off_without_a_sample },
 		{ "the back-off has a ceiling", back_off_has_a_ceiling },
 		{ "adaptive = no", fixed_timer },
 		{ "a path that becomes slow is learnt", slow_path_is_learnt },
@@ -1332,6 +1401,8 @@ main(void)
 		{ "the end of dallying", upload_ends_dallying },
 		{ "windows", upload_window },
 		{ "the ACK is repeated slowly", upload_timer },
+		{ "upload, agreed on very little",
+		    upload_agreed_on_very_little },
 		{ "a peer that never answers", upload_unheard },
 		{ "block numbers wrap", upload_wrap },
 		{ "DATA that is too long", upload_too_long },

@@ -3,6 +3,7 @@
  * nothing we print ever goes to a client.
  */
 #include <netdb.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 
 #include "os/launch.h"
@@ -298,6 +299,12 @@ static const struct passed passed[] = {
 	    { GIVEN_UDP, GIVEN_UDP, GIVEN_FILE }, 2, NO_UDP("5") },
 	{ "more than there are", "4", 0,
 	    { GIVEN_UDP, GIVEN_UDP, GIVEN_UDP }, 3, NO_UDP("6") },
+	{ "as many as an int can count", "2147483647", 0,
+	    { GIVEN_UDP, GIVEN_UDP, GIVEN_UDP }, 3, NO_UDP("6") },
+	{ "more than an int can count", "4294967297", 0,
+	    { GIVEN_UDP, GIVEN_UDP, GIVEN_UDP }, 3, NO_UDP("6") },
+	{ "fewer than none", "-2147483648", 0,
+	    { GIVEN_UDP, GIVEN_UDP, GIVEN_UDP }, 0, NULL },
 };
 
 static void
@@ -661,6 +668,37 @@ test_named_port(void)
 		t_in_child(in_named_port, NULL, "a port by its name");
 }
 
+/* -a 0.0.0.0 and -a [::] on one port: the second is for IPv6 alone. */
+static void
+in_both_families(const void *arg)
+{
+	char why[WHY_MAX] = "";
+	struct launch l = { .count = 0 };
+	int v6only = -1;
+	socklen_t len = sizeof(v6only);
+
+	(void)arg;
+	if (!t_own_network(0))
+		_exit(77);
+	C_OK(launch_bind(&l, "0.0.0.0", AF_UNSPEC, why, sizeof(why)) == 0 &&
+	    launch_bind(&l, "[::]", AF_UNSPEC, why, sizeof(why)) == 0 &&
+	    l.count == 2, "both can be bound");
+	(void)getsockopt(l.fds[1], IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len);
+	C_OK(v6only == 1, "each has its family");
+	C_OK(launch_bind(&l, "[::]", AF_UNSPEC, why, sizeof(why)) ==
+	    -EADDRINUSE && strstr(why, "cannot listen on [::]") != NULL &&
+	    l.count == 2, "not twice");
+}
+
+static void
+test_both_families(void)
+{
+	if (!t_has_ipv6() || !t_can_own_network())
+		t_skip("both families (needs IPv6, root or user namespaces)");
+	else
+		t_in_child(in_both_families, NULL, "both families");
+}
+
 /* ---- what cannot be bound --------------------------------------------- */
 
 /* Whether it fails so, says so, and leaves l alone. */
@@ -673,6 +711,39 @@ refused(const char *address, int family, int err, const char *sentence)
 
 	return launch_bind(&l, address, family, why, sizeof(why)) == err &&
 	    strcmp(why, sentence) == 0 && l.count == 1 && l.fds[0] == 99;
+}
+
+/* No descriptor is left: an error, and it is told. */
+static void
+in_no_descriptor(const void *arg)
+{
+	struct rlimit many, few;
+	struct launch l = { .count = 0 };
+	char why[WHY_MAX] = "";
+
+	(void)arg;
+	give(STDIN_FILENO, GIVEN_UDP);
+	clear_above();
+	give(3, GIVEN_FILE);
+	unsetenv("LISTEN_FDS");
+	if (getrlimit(RLIMIT_NOFILE, &many) == -1)
+		abort();
+	few = many;
+	few.rlim_cur = 4;
+	(void)setrlimit(RLIMIT_NOFILE, &few);
+	C_OK(launch_bind(&l, "127.0.0.1:0", AF_UNSPEC, why, sizeof(why)) ==
+	    -EMFILE && strcmp(why, "cannot listen on 127.0.0.1:0: Too many "
+	    "open files") == 0 && l.count == 0, "no socket");
+	C_OK(launch_take(&l, why, sizeof(why)) == -EMFILE &&
+	    strcmp(why, "standard input: Too many open files") == 0,
+	    "no copy of the one that was given");
+	(void)setrlimit(RLIMIT_NOFILE, &many);
+}
+
+static void
+test_no_descriptor(void)
+{
+	t_in_child(in_no_descriptor, NULL, "no descriptor");
 }
 
 static void
@@ -836,7 +907,9 @@ main(void)
 		{ "addresses", test_bind },
 		{ "the default port", test_default_port },
 		{ "a port's name", test_named_port },
+		{ "both families", test_both_families },
 		{ "bad ports", test_bad_port },
+		{ "no descriptor", test_no_descriptor },
 		{ "the wrong family", test_wrong_family },
 		{ "in use", test_in_use },
 		{ "too many", test_too_many },

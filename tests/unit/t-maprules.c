@@ -889,6 +889,16 @@ test_lint_order(void)
 		    { "1? never acts: the regex matches every name, and with "
 		    "~ it must not" } },
 		{ "a label in between", "j a b\ne ^\n:b\nr a b", { 0 } },
+		{ "e ^.+$", "e ^.+$\nr a b",
+		    { REACHED(2, 1, "ends the rules") } },
+		{ "a name that a rule made empty", "r ^/*\ne .\na ^$ no\n"
+		    "~a ^(.+)$ no", { 0 } },
+		{ "or that is what a group was", "r ^/(.*) \\1\\U\ne ^.\n"
+		    "a ^ no", { 0 } },
+		{ "a name that no rule makes empty", "r ^/ \\i\nr ^/ \\1x\n"
+		    "r ^/ \\-\ne .\na ^ no",
+		    { "2? \\1 is always empty: the regex has no group 1",
+		    REACHED(5, 4, "ends the rules") } },
 		{ "not every name", "e ^a*$\nr a b\ne ^.$\ne a|b$\ne ^^x\n"
 		    "e \\<\ne [$^]\ne \\$\ne x$\n"
 		    "e ^.*\\$\ne .\\$", { 0 } },
