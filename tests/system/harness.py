@@ -186,7 +186,8 @@ class Ledger:
                 unsure.add(key)
             else:
                 wanted[key] += entry.ends
-        found = collections.Counter(self.key_of(rec, set(wanted) | unsure) for rec in ends)
+        known = set(wanted) | unsure
+        found = collections.Counter(self.key_of(rec, known) for rec in ends)
         complaints = []
         for key in sorted(set(wanted) | set(found), key=str):
             if key not in unsure and found[key] != wanted[key]:
@@ -642,7 +643,10 @@ class Lane:
         """A file in the served directory."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(tftp.as_bytes(content))
+        content = tftp.as_bytes(content)
+        # Who reads it just now is not to see a change where there is none.
+        if not path.is_file() or path.read_bytes() != content:
+            path.write_bytes(content)
         path.chmod(mode)
         return path
 

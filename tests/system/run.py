@@ -17,6 +17,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
@@ -32,15 +33,25 @@ import harness
 import closing
 import test_access
 import test_address
+import test_changes
 import test_check
 import test_clients
+import test_commands
 import test_config
 import test_confinement
+import test_denial
+import test_disks
+import test_forged
+import test_hardening
 import test_install
+import test_kills
 import test_lifecycle
 import test_load
+import test_loops
 import test_maps
 import test_names
+import test_network
+import test_nth
 import test_oneport
 import test_options
 import test_orders
@@ -48,6 +59,7 @@ import test_pool
 import test_recovery
 import test_reload
 import test_requests
+import test_rubbish
 import test_silence
 import test_stats
 import test_storm
@@ -77,13 +89,31 @@ GROUPS = (
     Group("single", test_load, "single", alone=True),
     Group("calls", test_load, "calls", alone=True),
     Group("losses", test_windows, "losses", alone=True),
+    Group("faults-forged", test_forged, alone=True),
     Group("sizes", test_windows, "sizes"),
     Group("silence", test_silence),
+    Group("faults-nth-uploads", test_nth, "uploads"),
+    Group("faults-nth-reads", test_nth, "reads"),
+    Group("faults-nth-dispatcher", test_nth, "dispatcher"),
+    Group("faults-nth-walls", test_nth, "walls"),
+    Group("faults-kills", test_kills, "random"),
+    Group("faults-kills-calls", test_kills, "calls"),
+    Group("faults-stops", test_kills, "stops"),
+    Group("faults-disks", test_disks),
+    Group("faults-changes", test_changes),
+    Group("faults-network", test_network),
+    Group("faults-rubbish", test_rubbish),
+    Group("faults-loops", test_loops),
     Group("clients-xinetd", test_clients, "xinetd"),
     Group("clients-inetd", test_clients, "inetd"),
     Group("clients-activate-inetd", test_clients, "activate-inetd"),
     Group("clients-activate-fds", test_clients, "activate-fds"),
     Group("clients-foreground", test_clients, "foreground"),
+    Group("denial-uploads", test_denial, "uploads", seconds=300),
+    Group("denial-readonly", test_denial, "readonly"),
+    Group("denial-roots", test_denial, "roots"),
+    Group("denial-oneport", test_denial, "oneport"),
+    Group("denial-walls", test_denial, "walls"),
     Group("recovery", test_recovery),
     Group("orders", test_orders),
     Group("pool", test_pool),
@@ -101,6 +131,8 @@ GROUPS = (
     Group("lifecycle", test_lifecycle),
     Group("stats", test_stats),
     Group("install", test_install),
+    Group("hardening", test_hardening),
+    Group("commands", test_commands),
     Group("check", test_check),
     Group("reload", test_reload),
     Group("oneport", test_oneport),
@@ -109,6 +141,7 @@ GROUPS = (
 UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 SIDE_BY_SIDE = 4
 LONGEST_TEST = 100          # seconds; a test that takes longer hangs
+FULL = 60                   # times as long as usual may it take with --full
 
 VALGRIND = """#!/bin/sh
 exec valgrind -q --vgdb=no --leak-check=full --show-leak-kinds=definite,indirect,possible \\
@@ -126,6 +159,10 @@ def parse_arguments():
                         help="the short ones only, patiently: for sanitizers and valgrind")
     parser.add_argument("--only", metavar="NAME", default="",
                         help="groups and tests whose name contains NAME")
+    parser.add_argument("--full", action="store_true",
+                        help="all faults, kills and so on, where usually a sample is taken: make faults")
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32),
+                        help="what samples are taken by; it is told")
     parser.add_argument("--valgrind", action="store_true",
                         help="run tftpd under valgrind (of an instrumented build)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs")
@@ -211,7 +248,7 @@ class Suite:
         (folder / "bin").mkdir(parents=True)
         (folder / "reports").mkdir()
         (folder / "reports").chmod(0o1777)
-        for program in ("tftpd", "tftpd-stats", "tests/bench/tftp-load"):
+        for program in ("tftpd", "tftpd-stats", "tests/bench/tftp-load", "tests/faults/tftpd-failnth"):
             if (self.args.build / program).exists():
                 shutil.copy(self.args.build / program, folder / "bin")
         if self.args.valgrind:
@@ -226,14 +263,16 @@ class Suite:
         self.prepare(folder)
         command = [*UNSHARE, sys.executable, __file__, "--lane", group.name,
                    "--scratch", str(folder), "--build", str(self.args.build),
-                   "--peers", str(self.args.peers), "--only", self.args.only]
-        for flag in ("quick", "instrumented", "verbose", "valgrind"):
+                   "--peers", str(self.args.peers), "--only", self.args.only,
+                   "--seed", str(self.args.seed)]
+        for flag in ("quick", "full", "instrumented", "verbose", "valgrind"):
             if getattr(self.args, flag):
                 command.append(f"--{flag}")
         lane = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 text=True)
         self.lanes.append(lane)
-        timer = threading.Timer(group.seconds * (4 if self.args.valgrind else 1), lane.kill)
+        timer = threading.Timer(group.seconds * (4 if self.args.valgrind else FULL if self.args.full else 1),
+                                lane.kill)
         timer.start()
         told = 0
         for line in lane.stdout:
@@ -287,6 +326,7 @@ def lane_main(args):
     group = next(g for g in GROUPS if g.name == args.lane)
     lane = harness.Lane(group.name, args.scratch, args.build, args.peers,
                         args.quick, args.instrumented, args.verbose, args.valgrind)
+    lane.full, lane.seed = args.full, args.seed
     lane.settle_in()
     signal.signal(signal.SIGALRM, give_up)
     for name, function in select(group, args):
@@ -302,7 +342,7 @@ def give_up(*_):
 
 def run_test(lane, name, function):
     begin, detail = time.monotonic(), ""
-    signal.alarm(LONGEST_TEST)
+    signal.alarm(LONGEST_TEST * (FULL if lane.full else 1))
     try:
         function(lane)
     except Exception as error:

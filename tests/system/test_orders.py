@@ -189,7 +189,8 @@ def silent_transfers_make_room(lane):
         check_equal((answer.code, answer.text), (0, "Server busy"), "the answer to a request beyond")
         check_equal(lane.log.wait_end(**of_peer(late))["outcome"], "limited", "its outcome")
     else:
-        check(time.monotonic() - begin > 2, "a place was free where none could be")
+        # The good client's repeat made a place, and it needed that only for a moment.
+        check(time.monotonic() - begin > 1, "a place was free where none could be")
         late.ack(1)
     until(lambda: len(silent.ends()) == MAX_TRANSFERS, 12 * lane.slowness, "the ends of all")
     check_equal({rec["outcome"] for rec in silent.ends()}, {"noanswer"}, "outcomes of the silent")

@@ -468,7 +468,7 @@ def maps_of(pid):
 def shared_of(pid):
     """What it shares with others to write, page by page: (name, offset)."""
     return {(name, offset + more) for first, last, mode, offset, name in maps_of(pid)
-            if mode.endswith("s") for more in range(0, last - first, SLOT)}
+            if mode.startswith("rw") and mode.endswith("s") for more in range(0, last - first, SLOT)}
 
 
 def check_maps(lane, pid, peer):
