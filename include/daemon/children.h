@@ -66,6 +66,8 @@ struct children {
 	struct pool pool;
 	unsigned running;
 	unsigned strangers;	/* slots of others, at the last look */
+	unsigned unburied;	/* of these, seen dead once */
+	unsigned removals;	/* processes that clear up behind the dead */
 	uint32_t next_slot;
 	struct past *past;	/* a ring of what has just ended ... */
 	uint64_t *past_hashes;	/* ... and its whole_hash */

@@ -28,6 +28,7 @@ struct waiting {
 	unsigned for_own;	/* of all, for their client's own transfers */
 	uint64_t ends_seen;	/* of transfers, when those were tried */
 	uint64_t looked_us;	/* when room was looked for */
+	uint64_t served_us;	/* when we came round; 0: nothing waited */
 	bool is_long;		/* more wait than any load makes */
 	bool is_silent;		/* places are held by who said nothing */
 	bool is_behind;		/* there is more to be done at once */

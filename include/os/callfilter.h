@@ -17,6 +17,7 @@
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #include "os/callgate.h"
 
@@ -45,6 +46,16 @@ struct callfilter_wish {
 #define CALLFILTER_BACK_IN_FD	60
 #define CALLFILTER_LOG_FD	61
 #define CALLFILTER_TABLE_FD	62
+
+/*
+ * A call that tells of an open file and of nothing else.  What libc's fstat()
+ * makes instead can look at any name.
+ */
+#if defined(__LP64__) && defined(SYS_fstat)
+#define CALLFILTER_PLAIN_FSTAT 1
+#else
+#define CALLFILTER_PLAIN_FSTAT 0
+#endif
 
 #define CALLFILTER_MAX 512	/* instructions */
 

@@ -12,7 +12,8 @@
  *	CALLGATE_NET	socket, bind, connect, clone, kill, dup, mapping and
  *			locking the live table, room for the log: closed by
  *			each transfer once its file and socket are open
- *	CALLGATE_FILE	open, and change of names: closed by each download
+ *	CALLGATE_FILE	open, change of names, modes and owners: closed by each
+ *			download
  *
  * Where there is no code for the machine, the calls are made as usual and the
  * gates do not exist: each transfer installs a filter of its own.
@@ -72,6 +73,8 @@ int callgate_renameat2(int from_dirfd, const char *from, int to_dirfd,
     const char *to, unsigned flags);
 int callgate_linkat(int from_dirfd, const char *from, int to_dirfd,
     const char *to, int flags);
+int callgate_fchmod(int fd, mode_t mode);
+int callgate_fchown(int fd, uid_t uid, gid_t gid);
 int callgate_faccessat2(int dirfd, const char *path, int mode, int flags);
 ssize_t callgate_readlinkat(int dirfd, const char *path, char *buf,
     size_t size);

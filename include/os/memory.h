@@ -45,7 +45,10 @@ int memory_freeze(void *ptr, size_t len);
  */
 void memory_hide_library(const char *name);
 
-/* This process leaves shared or unforked pages; the others keep them. */
-void memory_unmap(void *ptr, size_t len);
+/*
+ * This process leaves shared or unforked pages; the others keep them.  false:
+ * it could not.
+ */
+bool memory_unmap(void *ptr, size_t len);
 
 #endif

@@ -339,10 +339,11 @@ children_start(struct children *c, const struct request *r)
 		return CHILDREN_CLIENT_FULL;
 	if (children_is_host_full(c, &r->origin.peer))
 		return CHILDREN_UNPROVEN;
+	/* first: a slot that is claimed is to be filled in at once */
+	reserve_log(c, r->received_us);
 	slot = claim_slot(c);
 	if (slot < 0)
 		return CHILDREN_FULL;
-	reserve_log(c, r->received_us);
 	make_order(c, r, &order);
 	order.slot = (uint32_t)slot;
 	fill_slot(slot_at(c, order.slot), &order, r->whole_hash);

@@ -20,7 +20,7 @@
 
 #define CLAIM_SPAN	(10 * US_PER_S)	/* a claimed slot is locked by then */
 #define LOOK_SPAN	(5 * US_PER_S)	/* between looks at strangers */
-#define BURY_SPAN	(200 * 1000)	/* by then a dispatcher buries its own */
+#define BURY_SPAN	(200 * 1000)	/* till a dispatcher buried its own */
 
 /* ---- the log's state -------------------------------------------------- */
 
@@ -175,6 +175,7 @@ clear_away(struct children *c, uint32_t index)
 	c->hosts[index] = 0;
 	c->pids[index] = pid;
 	c->running++;
+	c->removals++;
 }
 
 /*
@@ -198,14 +199,15 @@ bury(struct children *c, uint32_t index, const char *message)
 }
 
 /*
- * Seen dead at the look before, too?  A dispatcher that lives, though its
- * keeper is dead, has buried its own by then, and two must not do it.  A slot that is not our child's has its place in the list free
- * for the note.
+ * Seen dead before, some time ago?  A dispatcher that lives, though its keeper
+ * is dead, has buried its own by then, and two must not do it.  A slot that is
+ * not our child's has its place in the list free for the note.
  */
 static bool
-is_dead_again(struct children *c, uint32_t index)
+is_dead_for_long(struct children *c, uint32_t index)
 {
 	struct child *note = &c->list[index];
+	uint64_t now_us = clock_mono_us();
 	char id[sizeof(note->id)];
 
 	live_get_text(slot_at(c, index)->id, sizeof(id), id);
@@ -213,8 +215,9 @@ is_dead_again(struct children *c, uint32_t index)
 	if (id[0] == '\0')
 		strcpy(id, "?");
 	if (strcmp(note->id, id) == 0)
-		return true;
+		return now_us - note->told_us >= BURY_SPAN;
 	memcpy(note->id, id, sizeof(id));
+	note->told_us = now_us;
 	return false;
 }
 
@@ -233,7 +236,7 @@ children_sweep(struct children *c)
 	uint32_t i, state;
 
 	c->sweep_at_us = UINT64_MAX;
-	c->strangers = 0;
+	c->strangers = c->unburied = 0;
 	for (i = 0; i < c->service->slots; i++) {
 		slot = slot_at(c, i);
 		state = atomic_load(&slot->state);
@@ -246,10 +249,11 @@ children_sweep(struct children *c)
 		    slot->started_us <= now_us &&
 		    now_us - slot->started_us < CLAIM_SPAN) {
 			sweep_within(c, CLAIM_SPAN);
-		} else if (is_dead_again(c, i)) {
+		} else if (is_dead_for_long(c, i)) {
 			bury(c, i, "found dead");
 		} else {
 			c->strangers++;
+			c->unburied++;
 			sweep_within(c, BURY_SPAN);
 		}
 	}
@@ -281,6 +285,7 @@ children_bury(struct children *c, uint32_t index, int status)
 	else
 		snprintf(message, sizeof(message), "ended with status %d",
 		    WEXITSTATUS(status));
+	c->removals -= is_removal;
 	c->list[index].is_removal = false;
 	c->pids[index] = 0;
 	c->ends++;

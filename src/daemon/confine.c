@@ -244,8 +244,11 @@ build_aside(const struct service *s, struct programs *p)
 static int
 bound_calls(struct service *s, struct programs *p)
 {
-	int err = build_aside(s, p);
+	int tries, err = -ECHILD;
 
+	/* somebody may kill that child */
+	for (tries = 0; tries < 3 && err == -ECHILD; tries++)
+		err = build_aside(s, p);
 	if (err == 0)
 		err = memory_freeze(p, sizeof(*p));
 	if (err == 0)

@@ -266,8 +266,8 @@ take_back(struct dispatcher *d)
 	int i;
 
 	for (i = 0; i < INTAKE_BATCH; i++) {
-		n = oneport_take_back(d->service->back_in_fd, &listener, &r->origin,
-		    r->buf, sizeof(r->buf));
+		n = oneport_take_back(d->service->back_in_fd, &listener,
+		    &r->origin, r->buf, sizeof(r->buf));
 		if (n == -EBADMSG || (n >= 0 && listener >= d->listener_count))
 			continue;
 		if (n < 0)
@@ -425,8 +425,8 @@ init_memory(struct dispatcher *d)
 }
 
 /*
- * linger = 0: what was queued is served, and transfers go on without us; the
- * superserver has its socket back at once.
+ * linger = 0: what was queued is served, the dead are buried, and transfers go
+ * on without us; the superserver has its socket back at once.
  */
 static bool
 may_idle_out(const struct dispatcher *d)
@@ -435,7 +435,8 @@ may_idle_out(const struct dispatcher *d)
 
 	return linger_s != CONF_FOR_EVER && d->waiting.queue.count == 0 &&
 	    d->doubtful_count == 0 &&
-	    (linger_s == 0 ? d->is_empty : d->children.running == 0);
+	    (linger_s != 0 ? d->children.running == 0 : d->is_empty &&
+	    d->children.unburied == 0 && d->children.removals == 0);
 }
 
 static uint64_t
@@ -616,7 +617,13 @@ say_started(struct dispatcher *d, bool sweep_first)
 	snprintf(text, sizeof(text), "dispatcher started: %s",
 	    d->service->walls_text);
 	notice(d, text, false);
-	(void)send(d->control, (char[]){ DISPATCHER_READY }, 1, MSG_NOSIGNAL);
+	if (send(d->control, (char[]){ DISPATCHER_READY }, 1,
+	    MSG_NOSIGNAL) == 1)
+		return;
+	/* the one before us would not know that it is to stop reading */
+	diag_log(DIAG_ERROR, "the keeper cannot be told: %s",
+	    strerror(errno));
+	_exit(EXIT_FAILURE);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/download.h"
+#include "os/callfilter.h"
 
 int
 download_init(struct download *d, const struct admission *a)
@@ -48,7 +49,7 @@ put_headers(struct download *d, const struct engine *e)
 static int
 stat_open(int fd, struct stat *st)
 {
-#if defined(__LP64__) && defined(SYS_fstat)
+#if CALLFILTER_PLAIN_FSTAT
 	return (int)syscall(SYS_fstat, fd, st);
 #else
 	return fstat(fd, st);

@@ -519,7 +519,13 @@ keeper_run(struct service *s, struct conf *c, struct reload *reload)
 	};
 
 	k.signals = open_signals();
-	if (k.signals == -1 || !hold_numbers() ||
+	if (!hold_numbers()) {
+		diag_log(DIAG_ERROR, "cannot start: %d open descriptors are "
+		    "needed (ulimit -n, rlimit_files, LimitNOFILE)",
+		    CALLFILTER_TABLE_FD + 1);
+		return EXIT_TROUBLE;
+	}
+	if (k.signals == -1 ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1 ||
 	    sandbox_keep_for_start(setup_has_low_port(s)) != 0) {
 		diag_log(DIAG_ERROR, "cannot start: %s", strerror(errno));

@@ -119,7 +119,9 @@ wait_for_order(const struct pool *p, unsigned index, pid_t dispatcher)
 	process_leave();
 	process_name("tftpd");
 	atomic_store(&b->state, BERTH_LEFT);
-	memory_unmap(berths, BERTHS_LEN);
+	/* others' orders lie there */
+	if (!memory_unmap(berths, BERTHS_LEN))
+		_exit(EXIT_FAILURE);
 	transfer_serve(&order);
 }
 

@@ -7,7 +7,9 @@
 static uint32_t
 ticks(uint64_t now_us)
 {
-	return (uint32_t)(now_us / TICK_US) | 1U << 31;
+	uint32_t now = (uint32_t)(now_us / TICK_US);
+
+	return now == 0 ? 1 : now;
 }
 
 /* Below 0: now is the time of a request that came before it. */

@@ -299,7 +299,8 @@ finish(struct transfer *t)
 	if (t->a.req.op == PACKET_WRQ &&
 	    t->engine.outcome != OUTCOME_COMPLETE) {
 		fileio_upload_abort(&t->a.upload);
-		t->slot->hidden[0] = '\0';
+		if (t->a.upload.hidden[0] == '\0')
+			t->slot->hidden[0] = '\0';
 	}
 	account_end(&t->account, &t->engine);
 	if (t->a.req.op == PACKET_WRQ)

@@ -323,6 +323,22 @@ serve_in_order(struct waiting *w, struct round *n)
 }
 
 /*
+ * The time that we could not run, for the machine was busy or somebody stopped
+ * us, is not time in which room was looked for.
+ */
+static void
+forgive_standstill(struct waiting *w, uint64_t now_us)
+{
+	uint64_t still_us = now_us - w->served_us;
+	unsigned i;
+
+	if (w->served_us != 0 && still_us >= FALL_BEHIND)
+		for (i = 0; i < w->queue.count; i++)
+			queue_at(&w->queue, i)->give_up_us += still_us;
+	w->served_us = now_us;
+}
+
+/*
  * A client that waits for its own transfers does not keep others waiting, and
  * is only looked at again when one has ended.
  */
@@ -335,8 +351,10 @@ waiting_serve(struct waiting *w)
 	w->is_behind = false;
 	if (w->queue.count == 0) {
 		w->is_long = w->is_silent = false;
+		w->served_us = 0;
 		return;
 	}
+	forgive_standstill(w, n.now_us);
 	/* of other dispatchers' transfers nobody tells when they end */
 	n.has_end = w->children->strangers != 0 ||
 	    w->ends_seen != w->children->ends;

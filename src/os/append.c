@@ -97,8 +97,11 @@ append_open(const char *path)
 int
 append_write(int fd, const char *line, size_t len)
 {
-	ssize_t n = write(fd, line, len);
+	ssize_t n;
 
+	do {
+		n = write(fd, line, len);
+	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return -errno;
 	return (size_t)n == len ? 0 : -ENOSPC;

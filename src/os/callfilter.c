@@ -32,7 +32,7 @@
 /* And under which condition. */
 #define IF_UPLOADS	0x10
 #define IF_ONEPORT	0x20
-#define IF_NARROW	0x40	/* a machine of 32 bits */
+#define IF_NO_FSTAT	0x40
 
 #define FIRST_FIXED_FD	CALLFILTER_DIAG_FD	/* clients' files: lower */
 #define ARGS_MAX	3
@@ -69,9 +69,6 @@ struct rule {
 	{ name, flags, 1, { { arg, SCMP_CMP_EQ, value, 0 } } }
 #define IS_BELOW(name, flags, arg, value) \
 	{ name, flags, 1, { { arg, SCMP_CMP_LT, value, 0 } } }
-#define HAS_ONLY(name, flags, arg, bits) \
-	{ name, flags, 1, { { arg, SCMP_CMP_MASKED_EQ, \
-	    ~(uint64_t)(bits), 0 } } }
 #define ARE(name, flags, arg, value, other, other_value) \
 	{ name, flags, 2, { { arg, SCMP_CMP_EQ, value, 0 }, \
 	    { other, SCMP_CMP_EQ, other_value, 0 } } }
@@ -135,9 +132,7 @@ static const struct rule rules[] = {
 	ANY("clock_nanosleep_time64", IN_SERVICE | IN_WRITE),
 
 	/* processes and signals */
-	HAS_ONLY("clone", IN_SERVICE, 0,
-	    CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CSIGNAL),
-	ANY("set_robust_list", IN_SERVICE),	/* libc's _Fork() */
+	IS("clone", IN_SERVICE, 0, SIGCHLD),
 	ANY("wait4", IN_SERVICE),
 	ANY("kill", IN_SERVICE),
 	ANY("getpid", IN_ALL),
@@ -160,7 +155,10 @@ static const struct rule rules[] = {
 	ANY("restart_syscall", IN_ALL),
 	ANY("exit_group", IN_ALL),
 
-	/* memory: nothing executable, no file but the live table */
+	/*
+	 * Memory: nothing executable, no file but the live table.  Never
+	 * mremap(): it could put a page of libc in a closed gate's place.
+	 */
 	MAPS("mmap", NO_FD),
 	MAPS("mmap", CALLFILTER_TABLE_FD),
 	MAPS("mmap2", NO_FD),
@@ -186,8 +184,9 @@ static const struct rule rules[] = {
 	ANY("fstatat64", IN_SERVICE | IN_WRITE),
 	ANY("statx", IN_SERVICE | IN_WRITE),
 	/* libc's fstat(), where there is no other: it can stat names, too */
-	IS("fstatat64", IN_READ | IF_NARROW, 3, AT_EMPTY_PATH),
-	IS("statx", IN_READ | IF_NARROW, 2, AT_EMPTY_PATH),
+	IS("newfstatat", IN_READ | IF_NO_FSTAT, 3, AT_EMPTY_PATH),
+	IS("fstatat64", IN_READ | IF_NO_FSTAT, 3, AT_EMPTY_PATH),
+	IS("statx", IN_READ | IF_NO_FSTAT, 2, AT_EMPTY_PATH),
 	ANY("fstatfs", IN_SERVICE | IN_WRITE),
 	ANY("fstatfs64", IN_SERVICE | IN_WRITE),
 	IS("fcntl", IN_SERVICE, 1, F_GETFL),
@@ -212,12 +211,14 @@ static const struct rule rules[] = {
 	IS_BELOW("ftruncate64", IN_UPLOADS, 0, FIRST_FIXED_FD),
 	IS_BELOW("fallocate", IN_UPLOADS, 0, FIRST_FIXED_FD),
 	IS_BELOW("copy_file_range", IN_UPLOADS, 2, FIRST_FIXED_FD),
-	IS_BELOW("fchmod", IN_UPLOADS, 0, FIRST_FIXED_FD),
+	{ "fchmod", IN_UPLOADS, 2, { { 0, SCMP_CMP_LT, FIRST_FIXED_FD, 0 },
+	    { 1, SCMP_CMP_MASKED_EQ, ~UINT64_C(0777), 0 } } },
 	IS_BELOW("fchown", IN_UPLOADS, 0, FIRST_FIXED_FD),
 	IS_BELOW("fchown32", IN_UPLOADS, 0, FIRST_FIXED_FD),
 	ANY("fsync", IN_UPLOADS),
 	ANY("sync_file_range", IN_UPLOADS),
 	ANY("sync_file_range2", IN_UPLOADS),
+	ANY("arm_sync_file_range", IN_UPLOADS),
 	ANY("flock", IN_UPLOADS),
 	ANY("umask", IN_UPLOADS),
 	ANY("linkat", IN_UPLOADS),
@@ -240,7 +241,24 @@ applies(const struct rule *r, const struct callfilter_wish *wish)
 	return (r->flags & flag_of[wish->role]) != 0 &&
 	    (wish->takes_uploads || (r->flags & IF_UPLOADS) == 0) &&
 	    (wish->single_port || (r->flags & IF_ONEPORT) == 0) &&
-	    (sizeof(long) == 4 || (r->flags & IF_NARROW) == 0);
+	    (!CALLFILTER_PLAIN_FSTAT || (r->flags & IF_NO_FSTAT) == 0);
+}
+
+/*
+ * Old machines make all calls of sockets by one, socketcall(), whose arguments
+ * lie in memory: there a filter cannot tell them apart.
+ */
+static bool
+has_needed_calls(uint32_t arch)
+{
+	static const char *const needed[] = { "recvmsg", "sendto", "socket",
+		"clone", "close", "exit_group" };
+	size_t i;
+
+	for (i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (seccomp_syscall_resolve_name_arch(arch, needed[i]) < 0)
+			return false;
+	return true;
 }
 
 /* libseccomp's numbers for machines are the kernel's. */
@@ -251,6 +269,8 @@ add_rules(scmp_filter_ctx ctx, const struct callfilter_wish *wish)
 	size_t i;
 	int number, err;
 
+	if (!has_needed_calls(arch))
+		return -ENOSYS;
 	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		/* negative: that machine has no such call of its own */
 		if (!applies(&rules[i], wish) ||
@@ -353,6 +373,8 @@ static const struct gated_call gated_calls[] = {
 	{ "linkat", CALLGATE_FILE, false, 0, 0 },
 	{ "renameat2", CALLGATE_FILE, false, 0, 0 },
 	{ "unlinkat", CALLGATE_FILE, false, 0, 0 },
+	{ "fchmod", CALLGATE_FILE, false, 0, 0 },
+	{ "fchown", CALLGATE_FILE, false, 0, 0 },
 	/* the live table, its locks, and the log's room on the disk */
 	{ "mmap", CALLGATE_NET, true, 4, CALLFILTER_TABLE_FD },
 	{ "fcntl", CALLGATE_NET, true, 1, F_SETLK },

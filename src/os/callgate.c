@@ -239,6 +239,25 @@ callgate_linkat(int from_dirfd, const char *from, int to_dirfd,
 }
 
 int
+callgate_fchmod(int fd, mode_t mode)
+{
+	return (int)pass(CALLGATE_FILE, SYS_fchmod, fd, (long)mode, 0, 0, 0,
+	    0);
+}
+
+int
+callgate_fchown(int fd, uid_t uid, gid_t gid)
+{
+#ifdef SYS_fchown32
+	return (int)pass(CALLGATE_FILE, SYS_fchown32, fd, (long)uid, (long)gid,
+	    0, 0, 0);
+#else
+	return (int)pass(CALLGATE_FILE, SYS_fchown, fd, (long)uid, (long)gid,
+	    0, 0, 0);
+#endif
+}
+
+int
 callgate_faccessat2(int dirfd, const char *path, int mode, int flags)
 {
 	return (int)pass(CALLGATE_FILE, SYS_faccessat2, dirfd, (long)path,

@@ -267,8 +267,8 @@ fileio_upload_begin_in_place(struct fileio_upload *u, int spoolfd, int target,
 void
 fileio_upload_like(struct fileio_upload *u, const struct stat *old)
 {
-	(void)!fchown(u->fd, (uid_t)-1, old->st_gid);
-	(void)fchmod(u->fd, old->st_mode & 0777);
+	(void)callgate_fchown(u->fd, (uid_t)-1, old->st_gid);
+	(void)callgate_fchmod(u->fd, old->st_mode & 0777);
 }
 
 /* The disk begins to write while we receive, so that fsync is short. */
@@ -560,9 +560,11 @@ fileio_upload_close(struct fileio_upload *u)
 void
 fileio_upload_abort(struct fileio_upload *u)
 {
-	if (u->hidden[0] != '\0')
-		(void)callgate_unlinkat(u->dirfd, u->hidden, 0);
-	u->hidden[0] = '\0';
+	/* one that stays is noted still, for whoever clears up behind us */
+	if (u->hidden[0] != '\0' &&
+	    (callgate_unlinkat(u->dirfd, u->hidden, 0) == 0 ||
+	    errno == ENOENT))
+		u->hidden[0] = '\0';
 }
 
 uint64_t

@@ -46,11 +46,10 @@ memory_put(void *ptr, size_t len)
 }
 #endif
 
-void
+bool
 memory_unmap(void *ptr, size_t len)
 {
-	if (ptr != NULL)
-		(void)munmap(ptr, len);
+	return ptr == NULL || munmap(ptr, len) == 0;
 }
 
 static void *

@@ -21,12 +21,10 @@
 pid_t
 process_fork(void)
 {
-	if (callgate_exists())
-		return callgate_fork();
-#if defined(HAVE__FORK) && !defined(INSTRUMENTED)
-	return _Fork();
-#else
+#ifdef INSTRUMENTED
 	return fork();
+#else
+	return callgate_fork();
 #endif
 }
 

@@ -81,6 +81,7 @@ struct builder {
 	const struct sandbox_plan *plan;
 	char *missing, *why;
 	size_t missing_size, why_size;
+	bool may_bound;		/* so it was at the start */
 	bool is_bounded;	/* the bounding set is empty */
 };
 
@@ -168,7 +169,7 @@ drop_capabilities(struct builder *b)
 	bool keep_bind = b->plan->keep_bind;
 	int err = 0;
 
-	if (sandbox_may(CAP_SETPCAP)) {
+	if (b->may_bound) {
 		errno = -lock_bounds(keep_bind);
 		b->is_bounded = errno == 0;
 		if (!b->is_bounded)
@@ -250,7 +251,8 @@ int
 sandbox_enter(const struct sandbox_plan *plan, char *missing,
     size_t missing_size, char *why, size_t size)
 {
-	struct builder b = { plan, missing, why, missing_size, size, false };
+	struct builder b = { plan, missing, why, missing_size, size,
+		sandbox_may(CAP_SETPCAP), false };
 	int err;
 
 	missing[0] = '\0';

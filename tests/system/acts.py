@@ -505,8 +505,10 @@ SOME = (
     act("pwritev {file} i:x 1 0 0", {"S": EBADF, "L": KILLED}, "libc", UPLOADING),
     act("ftruncate {file} 0", {"S": EINVAL, "L": KILLED}, "libc", UPLOADING),
     act("fallocate {file} 3 0 4096", {"S": EBADF, "L": KILLED}, "libc", UPLOADING),
-    act("fchmod {file} 04777", {"S": EPERM, "L": KILLED}, "libc", UPLOADING),
-    act("fchown {file} 0 0", {"S": EPERM, "L": KILLED}, "libc", UPLOADING),
+    act("fchmod {file} 0777", {"SL": KILLED}, "libc", UPLOADING),
+    act("fchown {file} 0 0", {"SL": KILLED}, "libc", UPLOADING),
+    act("fchmod {file} 0640", {"SL": GONE, "U": DONE}, "file", UPLOADING),
+    act("fchmod {file} 04755", {"SL": GONE, "U": KILLED}, "file", UPLOADING),
     *(act(words, KILLED, "libc", ("readonly",)) for words in (
         "pwrite64 {file} s:x 1 0", "pwritev {file} i:x 1 0 0", "ftruncate {file} 0",
         "fallocate {file} 0 0 4096", "fallocate {file} 3 0 4096", "fchmod {file} 0777",

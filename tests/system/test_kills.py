@@ -312,7 +312,9 @@ def run_traffic(lane, rng, disturb, *lines, patience=20, seconds=4):
     finally:
         must_end.set()
         stop(lane, server)
-    check_equal(traffic.complete, traffic.count, "complete transfers")
+    others = [rec for key in log.of_port for rec in log.of_port[key]
+              if rec["event"] == "transfer" and rec["outcome"] != "complete"]
+    check_equal(traffic.complete, traffic.count, f"complete transfers; others are {others[:3]}")
     per_port = [len([rec for rec in log.of_port[key] if rec["event"] == "transfer"]) for key in log.of_port]
     check_equal(set(per_port), {1}, "end records of each client")
     return traffic.count

@@ -141,8 +141,9 @@ static const struct row rows[] = {
 
 	/* processes */
 	{ "clone", S, { SIGCHLD } },
-	{ "clone", S, { CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
+	{ "clone", NO, { CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
 	    SIGCHLD } },
+	{ "clone", NO, { 0 } },
 	{ "clone", NO, { CLONE_VM | SIGCHLD } },
 	{ "clone", NO, { CLONE_VM | CLONE_VFORK | SIGCHLD } },
 	{ "clone", NO, { CLONE_FILES | SIGCHLD } },
@@ -153,7 +154,6 @@ static const struct row rows[] = {
 	{ "clone", NO, { CLONE_PARENT | SIGCHLD } },
 	{ "clone", NO, { CLONE_PTRACE | SIGCHLD } },
 	{ "clone", NO, { UINT64_C(1) << 32 | SIGCHLD } },
-	{ "set_robust_list", S, { 0 } },
 	{ "wait4", S, { 0 } },
 	{ "kill", S, { 5, SIGKILL } },
 	{ "getpid", S | R | W, { 0 } },
@@ -279,7 +279,9 @@ static const struct row rows[] = {
 	{ "copy_file_range", NO, { 5, 0, CALLFILTER_BACK_FD } },
 	{ "copy_file_range", NO, { 5, 0, CALLFILTER_LOG_FD } },
 	{ "copy_file_range", NO, { 5, 0, CALLFILTER_TABLE_FD } },
-	{ "fchmod", S | W | UP, { 5, 0644 } },
+	{ "fchmod", S | W | UP, { 5, 0777 } },
+	{ "fchmod", NO, { 5, 04755 } },
+	{ "fchmod", NO, { 5, 01000 } },
 	{ "fchmod", NO, { CALLFILTER_LOG_FD, 0644 } },
 	{ "fchmod", NO, { CALLFILTER_BACK_FD, 0644 } },
 	{ "fchown", S | W | UP, { 5 } },
@@ -638,6 +640,8 @@ static const struct {
 	{ "linkat", CALLGATE_FILE, false, { 0 } },
 	{ "faccessat2", CALLGATE_FILE, false, { 0 } },
 	{ "readlinkat", CALLGATE_FILE, false, { 0 } },
+	{ "fchmod", CALLGATE_FILE, false, { 0 } },
+	{ "fchown", CALLGATE_FILE, false, { 0 } },
 	{ "mmap", CALLGATE_NET, true, { 0, 4096, PROT_READ, MAP_SHARED,
 	    CALLFILTER_TABLE_FD } },
 	{ "mmap", CALLGATE_NET, true, { 0, 4096, PROT_READ, MAP_SHARED,
