@@ -288,6 +288,9 @@ confine_calls(struct service *s, char *why, size_t size)
 		    "seccomp", NULL);
 		return 0;
 	}
+	if (err == -EAGAIN)
+		return failed("no process to build the filters in (ulimit -u)",
+		    err, why, size);
 	add_wall(s, "seccomp", strerror(-err));
 	if (s->conf->sandbox == CONF_SANDBOX_PREFER)
 		return 0;
@@ -306,6 +309,34 @@ stand_in_root(struct service *s)
 	s->root_fds[0] = AT_FDCWD;
 }
 
+/* Without it no name is looked up: better to know it now. */
+static int
+probe_openat2(const struct service *s, char *why, size_t size)
+{
+#ifndef INSTRUMENTED
+	const struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT,
+	};
+	int fd, err;
+
+	if (s->conf->dir_count == 0)
+		return 0;
+	fd = callgate_openat2(s->root_fds[0], ".", &how);
+	err = errno;
+	if (fd != -1)
+		close(fd);
+	else if (err == ENOSYS || err == EPERM)
+		return failed("openat2 (Linux 5.6, and a container must not "
+		    "take it away)", -err, why, size);
+#else
+	(void)s;
+	(void)why;
+	(void)size;
+#endif
+	return 0;
+}
+
 int
 confine_enter(struct service *s, char *why, size_t size)
 {
@@ -320,6 +351,8 @@ confine_enter(struct service *s, char *why, size_t size)
 	if (err == 0)
 		err = enter_landlock(s, landlock, sizeof(landlock), why,
 		    size);
+	if (err == 0)
+		err = probe_openat2(s, why, size);
 	if (err != 0)
 		return err;
 	if (s->conf->dir_count == 1)

@@ -224,7 +224,13 @@ plan_user(struct service *s, const struct conf *c, struct sandbox_plan *plan)
 		diag_log(DIAG_WARNING, "-u %s: not started as root, the user "
 		    "stays", c->user);
 	}
-	if ((pw != NULL ? plan->uid : geteuid()) == 0) {
+	if (pw == NULL && geteuid() == 0) {
+		diag_log(DIAG_ERROR, "user 0 does not serve, and root without "
+		    "CAP_SETUID and CAP_SETGID cannot change to another: add "
+		    "these, or start as an ordinary user");
+		return SETUP_NOPERM;
+	}
+	if (pw != NULL && plan->uid == 0) {
 		diag_log(DIAG_ERROR, "user 0 does not serve: give another one "
 		    "with -u");
 		return SETUP_NOPERM;

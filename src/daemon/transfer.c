@@ -603,7 +603,8 @@ shut_in(struct transfer *t)
 	    SERVICE_FILTER_READ]);
 	if (err == 0 || s->conf->sandbox == CONF_SANDBOX_PREFER)
 		return true;
-	access_errno(&t->a.verdict, "put up the last wall", -err);
+	access_refuse(&t->a.verdict, OUTCOME_FAILED, PACKET_ERR_UNDEFINED,
+	    "the last wall cannot be put up: %s", strerror(-err));
 	return false;
 }
 

@@ -279,12 +279,12 @@ sandbox_shut(bool opens_files, const struct callfilter *filter)
 	return 0;
 #else
 	static const struct rlimit none = { 0, 0 }, one = { 1, 1 };
-	static const struct rlimit memory = { MEMORY_MAX, MEMORY_MAX };
-	int err;
+	int err = limit(RLIMIT_AS, MEMORY_MAX);
 
+	if (err != 0)
+		return err;
 	/* poll() of one is still allowed then */
 	if (setrlimit(RLIMIT_NPROC, &none) == -1 ||
-	    setrlimit(RLIMIT_AS, &memory) == -1 ||
 	    (!opens_files && setrlimit(RLIMIT_NOFILE, &one) == -1))
 		return -errno;
 	err = callgate_close(!opens_files);

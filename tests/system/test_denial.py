@@ -14,8 +14,10 @@ import pathlib
 import platform
 import pwd
 import re
+import resource
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -33,6 +35,7 @@ OUTSIDE = pathlib.Path("/srv/outside")
 SECOND = pathlib.Path("/srv/second")
 SECCOMP = {"x86_64": 317, "aarch64": 277}[platform.machine()]
 GATES = {"net": "callgate_net", "file": "callgate_file"}
+OPENAT2, LITTLE = 437, 64 << 20
 WORDS_AT_ONCE = 40          # acts in a run of the tool
 
 PLACES = {"D": "the dispatcher", "P": "a ready process", "S": "a small download",
@@ -558,6 +561,27 @@ def without_landlock_required(lane):
     check_not_served(lane, CREATE_RULESET, "Landlock (sandbox = prefer does without)")
 
 
+def without_openat2(lane):
+    """Every request would fail; so it is said at the start."""
+    check_not_served(lane, OPENAT2, "openat2 (Linux 5.6")
+
+
+def with_little_memory(lane):
+    """A limit that is lower than ours stays, and is no missing wall."""
+    server = lane.serve(fresh=True)
+    lane.file("small", b"s" * SMALL)
+    before = server.dispatcher()
+    resource.prlimit(server.keeper(), resource.RLIMIT_AS, (LITTLE, LITTLE))
+    os.kill(server.keeper(), signal.SIGHUP)
+    until(lambda: server.dispatcher() != before and len(server.dispatchers()) == 1,
+          10 * lane.slowness, "a dispatcher with that limit")
+    peer, writer, content = lane.peer(), lane.peer(), bytes_of(LARGE)
+    check_equal(peer.get("small"), b"s" * SMALL, "a file")
+    writer.put("little", content, blksize=1400)
+    check_equal(lane.end_of(writer)["outcome"], "complete", "outcome of the upload")
+    check_equal((lane.root / "little").read_bytes(), content, "the upload")
+
+
 def check_not_served(lane, call, reason):
     lane.stop_server()
     with without_call(lane, call):
@@ -760,6 +784,8 @@ WALLS = (
     ("no datagram reaches the sockets of others", sockets_of_others),
     ("sandbox = require does not serve without seccomp", without_seccomp_required),
     ("sandbox = require does not serve without Landlock", without_landlock_required),
+    ("without openat2 it does not serve", without_openat2),
+    ("with 64 MiB of memory all is served", with_little_memory),
     ("without seccomp the other walls refuse the same", without_seccomp),
     ("without Landlock seccomp stands, and the notice says so", without_landlock_preferred),
     ("started without root: what stands, and what is said", unprivileged),
