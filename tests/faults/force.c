@@ -64,6 +64,7 @@ struct victim {
 	uint64_t instruction;		/* where calls are made from */
 	enum way way;
 	bool is_gone, has_forked;
+	uint64_t held;			/* signals, until we leave it */
 };
 
 struct act {
@@ -541,6 +542,19 @@ end_child(struct victim *v)
 	(void)waitpid((pid_t)child, NULL, __WALL);
 }
 
+/*
+ * A handler would run first, and its return be taken for the act: signals wait
+ * until that is over.  Returns what is to be delivered at once.
+ */
+static int
+hold_back(struct victim *v, int number)
+{
+	if (number == SIGSYS || number >= 64)
+		return number;
+	v->held |= UINT64_C(1) << number;
+	return 0;
+}
+
 enum stop {
 	STOP_ENTRY,
 	STOP_EXIT,
@@ -574,7 +588,7 @@ next_stop(struct victim *v, bool is_inside, bool *took_long)
 		if (status >> 16 != 0 && status >> 16 != PTRACE_EVENT_STOP)
 			end_child(v);
 		else if (status >> 16 == 0)
-			number = WSTOPSIG(status);
+			number = hold_back(v, WSTOPSIG(status));
 	}
 }
 
@@ -610,8 +624,13 @@ perform(struct victim *v, const struct act *a)
 static void
 leave(struct victim *v)
 {
+	int number;
+
 	if (v->is_gone)
 		return;
+	for (number = 1; number < 64; number++)
+		if (v->held >> number & 1)
+			(void)kill(v->pid, number);
 	put_regs(v, &v->own);
 	(void)ptrace(PTRACE_DETACH, v->pid, NULL, NULL);
 }
