@@ -25,7 +25,7 @@ struct waiting {
 	struct children *children;
 	struct queue queue;
 	unsigned urgent;	/* the first so many: they asked again */
-	unsigned for_own;	/* of all, for their client's own transfers */
+	unsigned for_own;	/* of all, for the client's own transfers */
 	uint64_t ends_seen;	/* of transfers, when those were tried */
 	uint64_t looked_us;	/* when room was looked for */
 	uint64_t served_us;	/* when we came round; 0: nothing waited */

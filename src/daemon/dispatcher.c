@@ -482,7 +482,8 @@ is_done(const struct dispatcher *d)
 	if (has_back(d))
 		return false;
 	if (d->is_draining)
-		return d->children.running == 0 && d->waiting.queue.count == 0 &&
+		return d->children.running == 0 &&
+		    d->waiting.queue.count == 0 &&
 		    d->doubtful_count == 0 &&
 		    (!d->is_stopping || d->children.strangers == 0);
 	return may_idle_out(d) && clock_mono_us() >= d->last_request_us +
