@@ -97,11 +97,8 @@ append_open(const char *path)
 int
 append_write(int fd, const char *line, size_t len)
 {
-	ssize_t n;
+	ssize_t n = write(fd, line, len);
 
-	do {
-		n = write(fd, line, len);
-	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return -errno;
 	return (size_t)n == len ? 0 : -ENOSPC;

@@ -549,7 +549,8 @@ end_child(struct victim *v)
 static int
 hold_back(struct victim *v, int number)
 {
-	if (number == SIGSYS || number >= 64)
+	/* not those that the act itself has earned */
+	if (number >= 64 || (number != SIGCHLD && number < SIGRTMIN))
 		return number;
 	v->held |= UINT64_C(1) << number;
 	return 0;
