@@ -17,13 +17,19 @@ struct queue {
 	struct request *places;
 	uint16_t order[QUEUE_MAX];	/* [0, count) are used, first to last */
 	uint64_t hashes[QUEUE_MAX];	/* whole_hash, in that order */
-	unsigned count;
+	unsigned count, most;		/* most: since it was tidied */
 };
 
 /* Get memory that is not forked; false: none. */
 bool queue_init(struct queue *q);
 
 void queue_free(struct queue *q);
+
+/*
+ * queue_tidy - an empty queue gives back the memory that a long one needed:
+ * nothing that queue_at() gave is valid any more.
+ */
+void queue_tidy(struct queue *q);
 
 /* Add a copy of r at the end; false: it is full. */
 bool queue_put(struct queue *q, const struct request *r);

@@ -31,6 +31,12 @@ void *memory_get_shared(size_t len);
 int memory_show(void *ptr, size_t len, bool to_children);
 
 /*
+ * memory_forget - unforked pages: they take no memory and read as zero until
+ * they are written again.  0 or -errno.
+ */
+int memory_forget(void *ptr, size_t len);
+
+/*
  * memory_freeze - shared pages: children have them from now on, and nobody
  * can write to them any more.  0 or -errno.
  */

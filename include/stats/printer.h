@@ -46,4 +46,7 @@ void recent_add(struct recent *r, const char *line, size_t len);
 /* Print them, oldest first, and free all; returns how many. */
 size_t recent_print(struct recent *r, struct printer *p);
 
+/* Drop them; r may be all zero. */
+void recent_free(struct recent *r);
+
 #endif

@@ -6,15 +6,22 @@
 #include "os/memory.h"
 
 #define PLACES_LEN	(QUEUE_MAX * sizeof(struct request))
+#define KEPT_MOST	64	/* places whose memory an empty queue keeps */
+
+static void
+forget_order(struct queue *q)
+{
+	unsigned i;
+
+	q->count = q->most = 0;
+	for (i = 0; i < QUEUE_MAX; i++)
+		q->order[i] = (uint16_t)i;
+}
 
 bool
 queue_init(struct queue *q)
 {
-	unsigned i;
-
-	q->count = 0;
-	for (i = 0; i < QUEUE_MAX; i++)
-		q->order[i] = (uint16_t)i;
+	forget_order(q);
 	q->places = memory_get_unforked(PLACES_LEN);
 	return q->places != NULL;
 }
@@ -26,6 +33,15 @@ queue_free(struct queue *q)
 	q->places = NULL;
 }
 
+void
+queue_tidy(struct queue *q)
+{
+	if (q->count != 0 || q->most <= KEPT_MOST)
+		return;
+	forget_order(q);
+	(void)memory_forget(q->places, PLACES_LEN);
+}
+
 bool
 queue_put(struct queue *q, const struct request *r)
 {
@@ -33,6 +49,8 @@ queue_put(struct queue *q, const struct request *r)
 		return false;
 	q->hashes[q->count] = r->whole_hash;
 	request_copy(queue_at(q, q->count++), r);
+	if (q->count > q->most)
+		q->most = q->count;
 	return true;
 }
 

@@ -352,6 +352,7 @@ waiting_serve(struct waiting *w)
 	if (w->queue.count == 0) {
 		w->is_long = w->is_silent = false;
 		w->served_us = 0;
+		queue_tidy(&w->queue);
 		return;
 	}
 	forgive_standstill(w, n.now_us);

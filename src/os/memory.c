@@ -83,6 +83,12 @@ memory_show(void *ptr, size_t len, bool to_children)
 }
 
 int
+memory_forget(void *ptr, size_t len)
+{
+	return madvise(ptr, len, MADV_DONTNEED) == -1 ? -errno : 0;
+}
+
+int
 memory_freeze(void *ptr, size_t len)
 {
 	if (mprotect(ptr, len, PROT_READ) == -1)

@@ -274,6 +274,7 @@ free_all(struct following *fo)
 	for (i = 0; i < fo->count; i++)
 		for (k = 0; k < GENERATIONS; k++)
 			logread_free(&fo->tails[i].files[k]);
+	recent_free(&fo->recent);
 	free(fo->tails);
 	free(fo->ended);
 }

@@ -199,9 +199,18 @@ recent_print(struct recent *r, struct printer *p)
 			printer_put(p, &parsed.rec, slot->line, slot->len);
 			printed++;
 		}
-		free(slot->line);
 	}
+	recent_free(r);
+	return printed;
+}
+
+void
+recent_free(struct recent *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->max && r->ring != NULL; i++)
+		free(r->ring[i].line);
 	free(r->ring);
 	*r = (struct recent){ 0 };
-	return printed;
 }

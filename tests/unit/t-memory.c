@@ -157,6 +157,10 @@ test_unforked(void)
 	T_OK(died_of_it(child_does(read_last, ptr)), "the last byte, too");
 	T_OK(died_of_it(child_does(write_first, ptr)), "a child writes it");
 	T_OK(ptr[0] == 5 && ptr[LEN - 1] == 6, "the parent keeps its data");
+	T_OK(memory_forget(ptr, LEN) == 0 && is_zero(ptr, LEN), "forgotten");
+	T_OK(memory_forget(ptr + 1, PAGE) == -EINVAL, "no page");
+	ptr[LEN - 1] = 6;
+	T_OK(died_of_it(child_does(read_last, ptr)), "a child reads it again");
 	memory_unmap(ptr, LEN);
 	T_OK(!is_mapped(ptr) && !is_mapped(ptr + LEN - PAGE),
 	    "unmapped, it is gone");

@@ -1,4 +1,6 @@
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "daemon/children.h"
 #include "daemon/queue.h"
@@ -56,6 +58,55 @@ bounds(void)
 	queue_free(&q);
 }
 
+/* Whether that place takes memory. */
+static bool
+is_resident(const struct queue *q, unsigned place)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uintptr_t at = (uintptr_t)&q->places[place] & ~(page - 1);
+	unsigned char resident = 0;
+
+	CU_ASSERT_EQUAL_FATAL(mincore((void *)at, page, &resident), 0);
+	return resident & 1;
+}
+
+static void
+fill_and_empty(struct queue *q, unsigned count)
+{
+	struct request r;
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		r = request_of(i);
+		CU_ASSERT_TRUE(queue_put(q, &r));
+	}
+	while (q->count != 0) {
+		queue_tidy(q);
+		CU_ASSERT_EQUAL(number_at(q, 0), count - q->count);
+		queue_remove(q, 0);
+	}
+	T_OK(is_resident(q, 0), "what was taken out can still be read");
+	queue_tidy(q);
+}
+
+static void
+memory(void)
+{
+	static struct queue q;
+
+	CU_ASSERT_TRUE_FATAL(queue_init(&q));
+	T_OK(!is_resident(&q, 0), "a queue that was never used");
+	fill_and_empty(&q, 50);
+	T_OK(is_resident(&q, 0), "a short one keeps its pages");
+	fill_and_empty(&q, QUEUE_MAX);
+	T_OK(!is_resident(&q, 0) && !is_resident(&q, QUEUE_MAX - 1),
+	    "a long one gives them back");
+	fill_and_empty(&q, 50);
+	T_OK(is_resident(&q, 0) && !is_resident(&q, 100),
+	    "and begins at the front again");
+	queue_free(&q);
+}
+
 /* Beside a plain row of numbers. */
 static void
 any_order(void)
@@ -102,6 +153,7 @@ main(void)
 	CU_TestInfo tests[] = {
 		{ "full and not", bounds },
 		{ "in any order", any_order },
+		{ "memory", memory },
 		CU_TEST_INFO_NULL
 	};
 	CU_SuiteInfo suites[] = {
