@@ -54,9 +54,7 @@ note_log_result(struct children *c, uint32_t log_errno, uint32_t count)
 		c->log_lost += count;
 		return;
 	}
-	/* the notice may fit where the next record does not */
-	if (!c->log_is_tight)
-		children_tell_lost(c);
+	children_tell_lost(c);
 }
 
 /* ---- the dead --------------------------------------------------------- */

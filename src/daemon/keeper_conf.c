@@ -18,17 +18,20 @@
 
 /* ---- what is said, and what is proved --------------------------------- */
 
-/* The same to syslog and log; the live table's header says it on. */
+/*
+ * The same to syslog and log; the live table's header says it on, and first:
+ * who reads the notice may look there.
+ */
 static void
 note_configuration(struct keeper *k, enum diag_level level, const char *text,
     const char *problem)
 {
 	struct translog_record rec;
 
+	setup_note_problem(k->service, problem);
 	diag_log(level, "%s", text);
 	translog_clear(&rec);
 	(void)service_notice(k->service, &rec, text);
-	setup_note_problem(k->service, problem);
 }
 
 static void

@@ -194,8 +194,10 @@ def use_up(lane, log, content):
         check(not wrong, f"{len(wrong)} of {len(clients)} failed: {wrong[:1]}")
     log.records()
     check(log.torn <= 1, f"{log.torn} torn lines")
-    for words in ("no space for the records of transfers to come", "without their records"):
-        check_equal(sum(words in line for line in told(lane)), 1, f"how often it says {words!r}")
+    # The notice that records are missing may fit where the next record does not.
+    for words, most in (("no space for the records of transfers to come", 1), ("without their records", 3)):
+        often = sum(words in line for line in told(lane))
+        check(1 <= often <= most, f"it says {words!r} {often} times")
 
 
 def is_done(client, _):
