@@ -65,7 +65,7 @@ __wrap_syscall(long number, ...)
 	__msan_unpoison(a, sizeof(a));
 	done = __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	__msan_unpoison(&done, sizeof(done));
-	if (done <= 0)
+	if (done < 0)
 		return done;
 	if (number == SYS_preadv)
 		know_buffers((void *)a[1], (size_t)a[2], (size_t)done);
