@@ -67,7 +67,7 @@ do_memcheck() {
 	python3 "$here/memcheck.py" --supp "$top/tests/unit/valgrind.supp"
 	for part in options uploads names; do
 		python3 "$top/tests/system/run.py" --build . --peers "$peers" \
-			--quick --valgrind --only "$part"
+			--quick --valgrind --only "=$part"
 	done
 }
 

@@ -158,7 +158,7 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true",
                         help="the short ones only, patiently: for sanitizers and valgrind")
     parser.add_argument("--only", metavar="NAME", default="",
-                        help="groups and tests whose name contains NAME")
+                        help="groups and tests whose name contains NAME; =NAME: that group alone")
     parser.add_argument("--full", action="store_true",
                         help="all faults, kills and so on, where usually a sample is taken: make faults")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32),
@@ -316,6 +316,8 @@ class Suite:
 
 def select(group, args):
     """The tests of a group that were asked for."""
+    if args.only.startswith("="):
+        return group.tests(args.quick) if group.name == args.only[1:] else []
     return [(name, function) for name, function in group.tests(args.quick)
             if args.only in group.name or args.only in name]
 
