@@ -36,7 +36,7 @@ static int
 keep_only(const cap_value_t *kept, size_t count)
 {
 	cap_t have = cap_get_proc(), keep = cap_init();
-	cap_flag_value_t value;
+	cap_flag_value_t value = CAP_CLEAR;
 	size_t i;
 	int err = 0;
 
