@@ -11,7 +11,7 @@ asan msan memcheck coverage:
 
 EXTRA_DIST += tests/analysis/EXCEPTIONS tests/analysis/analyze.py \
 	tests/analysis/coverage.py tests/analysis/coverage_exit.c \
-	tests/analysis/memcheck.py tests/analysis/msan.ignore \
-	tests/analysis/msan_calls.c tests/analysis/run.sh
+	tests/analysis/memcheck.py tests/analysis/msan_calls.c \
+	tests/analysis/run.sh
 distclean-local:
 	rm -rf asan msan memcheck coverage

@@ -39,8 +39,9 @@ do_asan() {
 
 # The libraries are not instrumented: MSan does not see what they write.  It is
 # told what the kernel writes (msan_calls.c), judges arguments where they are
-# passed and not where they are used (eager checks), and where a library hands
-# us memory of its own, new memory of the heap counts as written.
+# passed and not where they are used (eager checks), and with libseccomp new
+# memory of the heap counts as written.  libconfuse hands us more than that can
+# tell of: the two tests that parse files run under valgrind only.
 do_msan() {
 	wraps=syscall,--wrap=ioctl,--wrap=recvmmsg,--wrap=timer_create
 	wraps=$wraps,--wrap=callgate_readlinkat
@@ -50,15 +51,14 @@ do_msan() {
 		-o "$name/msan_calls.o"
 	build CC=clang CFLAGS="-O1 -g -Wno-unused-command-line-argument \
 		-fsanitize=memory -fsanitize-memory-track-origins \
-		-fno-sanitize-recover=all -mllvm -msan-eager-checks=1 \
-		-fsanitize-ignorelist=$here/msan.ignore" \
+		-fno-sanitize-recover=all -mllvm -msan-eager-checks=1" \
 		LIBS="$PWD/$name/msan_calls.o -Wl,--wrap=$wraps"
-	foreign="tests/unit/t-conf tests/unit/t-nomemory tests/unit/t-callfilter"
-	others=$(find tests/unit -name 't-*' ! -name '*.*' -perm -u+x |
-		grep -Fvx "$(echo "$foreign" | tr ' ' '\n')" | tr '\n' ' ')
+	others=$(find tests/unit -name 't-*' ! -name '*.*' -perm -u+x \
+		! -name t-conf ! -name t-nomemory ! -name t-callfilter |
+		tr '\n' ' ')
 	unit_tests TESTS="$others tests/sim/tftp-sim"
 	MSAN_OPTIONS=poison_in_malloc=0:poison_in_free=0 \
-		unit_tests TESTS="$foreign"
+		unit_tests TESTS=tests/unit/t-callfilter
 }
 
 do_memcheck() {
