@@ -40,6 +40,9 @@ int append_write(int fd, const char *line, size_t len);
  */
 int64_t append_reserve(int fd, uint64_t need);
 
+/* A file that we made: 0640 and, made by root, group adm's. */
+void append_give_to_adm(int fd);
+
 /* Whether the folder of path is not ours. */
 bool append_is_shared(const char *path);
 

@@ -19,6 +19,7 @@
  *
  * path       absolute; its last folder is made (0755) if it is missing
  * size       bytes that it shall have at least; it never shrinks
+ * Who may read it may lock it, so it is 0640 and, made by root, group adm's.
  * Its pages are allocated: -ENOSPC if there is no room for them.
  * Returns a descriptor, -EBUSY when a living server owns it, or -errno.
  */

@@ -14,8 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LIVE_MAGIC	0x3165766964706674ULL	/* "tfpdive1" */
+#define LIVE_MAGIC	0x3265766964706674ULL	/* "tfpdive2" */
 #define LIVE_PAGE	4096
+#define LIVE_FIRST_PART	3572	/* bytes of a slot, alike in all versions */
 #define LIVE_TEXT_MAX	1028	/* a name with its NUL */
 #define LIVE_PATH_MAX	256
 #define LIVE_ADDR_MAX	64
@@ -40,6 +41,11 @@ struct live_header {
 	char conf_problem[LIVE_PATH_MAX];	/* the first of its problems */
 };
 
+/*
+ * A server may find the table of one of another version, whose dead it has to
+ * bury: what stands before blksize never changes.  New members go to the end,
+ * with a new magic, for readers know their own version only.
+ */
 struct live_slot {
 	_Atomic uint32_t state;		/* enum live_state */
 	int32_t pid;
@@ -60,10 +66,15 @@ struct live_slot {
 	_Atomic uint32_t log_errno;	/* why the log could not be written */
 	_Atomic uint32_t log_lost;	/* records that it did not take */
 	_Atomic uint32_t outcome;	/* enum outcome, once it has ended */
+	uint16_t blksize, windowsize;	/* as granted; 0: not yet */
+	uint64_t received_us;		/* the request, monotonic */
+	_Atomic uint64_t retransmits;	/* packets sent again */
 };
 
 _Static_assert(sizeof(struct live_header) <= LIVE_PAGE, "one page");
 _Static_assert(sizeof(struct live_slot) <= LIVE_PAGE, "one page");
+_Static_assert(offsetof(struct live_slot, blksize) == LIVE_FIRST_PART,
+    "what other versions know stays where it is");
 
 /* Offset in the file of a slot; also of the byte that is locked. */
 uint64_t live_offset(uint32_t slot);

@@ -211,6 +211,8 @@ account_start(struct account *ac)
 		n[TRANSLOG_SIZE] = (int64_t)a->granted.tsize;
 	if (n[TRANSLOG_SIZE] != TRANSLOG_ABSENT)
 		atomic_store(&ac->slot->size, (uint64_t)n[TRANSLOG_SIZE]);
+	ac->slot->blksize = a->granted.blksize;
+	ac->slot->windowsize = a->granted.windowsize;
 	write_record(ac);
 	atomic_store(&ac->slot->state, LIVE_RUNNING);
 }

@@ -99,7 +99,11 @@ fill_slot(struct live_slot *slot, const struct transfer_order *order,
 	slot->started_us = clock_real_us();
 	slot->whole_hash = whole_hash;
 	slot->hidden[0] = '\0';
+	slot->blksize = slot->windowsize = 0;
+	slot->received_us = order->received_us;
+	atomic_store(&slot->size, 0);
 	atomic_store(&slot->bytes, 0);
+	atomic_store(&slot->retransmits, 0);
 	atomic_store(&slot->heard_us, 0);
 	atomic_store(&slot->log_errno, 0);
 	atomic_store(&slot->log_lost, 0);

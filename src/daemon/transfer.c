@@ -371,6 +371,8 @@ publish_progress(struct transfer *t)
 		    memory_order_relaxed);
 	atomic_store_explicit(&t->slot->bytes, t->engine.counts.bytes,
 	    memory_order_relaxed);
+	atomic_store_explicit(&t->slot->retransmits,
+	    t->engine.counts.retransmits, memory_order_relaxed);
 }
 
 /* Hand to the engine what one call brings.  0 or as bulkio_receive(). */
@@ -473,6 +475,7 @@ run_engine(struct transfer *t)
 		take_words(t);
 		engine_on_timer(&t->engine, t->now_us);
 		perform_all(t);
+		publish_progress(t);
 	}
 }
 

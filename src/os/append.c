@@ -38,12 +38,12 @@ append_is_shared(const char *path)
 	    st.st_uid != geteuid();
 }
 
-/* A log that we made ourselves: readable for the administrators' group. */
-static void
-give_to_adm(int fd)
+void
+append_give_to_adm(int fd)
 {
 	struct group *adm;
 
+	(void)!fchmod(fd, 0640);
 	if (geteuid() != 0)
 		return;
 	adm = getgrnam("adm");
@@ -64,8 +64,7 @@ open_or_make(const char *path)
 	fd = open(path, flags | O_CREAT | O_EXCL, 0640);
 	if (fd == -1)
 		return errno == EEXIST ? -EAGAIN : -errno;
-	(void)!fchmod(fd, 0640);
-	give_to_adm(fd);
+	append_give_to_adm(fd);
 	return fd;
 }
 

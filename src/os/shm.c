@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/append.h"
 #include "os/callgate.h"
 #include "os/shm.h"
 
@@ -70,6 +71,8 @@ claim(int fd, uint64_t size)
 	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 ||
 	    st.st_uid != geteuid())
 		return -EINVAL;
+	/* who may open it may lock its slots, and so keep us from serving */
+	append_give_to_adm(fd);
 	if (shm_lock(fd, 0) != 0)
 		return -EBUSY;
 	/* a hole that cannot be filled later would be a SIGBUS */
@@ -92,7 +95,7 @@ shm_open_table(const char *path, uint64_t size)
 		(void)mkdir(dir, 0755);
 	}
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
-	    O_NONBLOCK | O_NOCTTY, 0644);
+	    O_NONBLOCK | O_NOCTTY, 0640);
 	if (fd == -1)
 		return -errno;
 	err = claim(fd, size);

@@ -42,7 +42,7 @@ static const struct live_header good = {
 static void
 test_magic(void)
 {
-	T_OK(memcmp(&good, "tfpdive1", 8) == 0,
+	T_OK(memcmp(&good, "tfpdive2", 8) == 0,
 	    "the first bytes of the file, for file(1)");
 }
 
@@ -66,8 +66,10 @@ test_header(void)
 		{ "the next version", LIVE_MAGIC + (UINT64_C(1) << 56), 1000,
 		    4096, false },
 		{ "a bit of it wrong", LIVE_MAGIC ^ 1, 1000, 4096, false },
+		{ "the version before", LIVE_MAGIC - (UINT64_C(1) << 56), 1000,
+		    4096, false },
 		{ "written the other way round",
-		    UINT64_C(0x7466706469766531), 1000, 4096, false },
+		    UINT64_C(0x7466706469766532), 1000, 4096, false },
 		{ "another page size", LIVE_MAGIC, 1000, 16384, false },
 		{ "no page size", LIVE_MAGIC, 1000, 0, false },
 		{ "half a page", LIVE_MAGIC, 1000, 2048, false },

@@ -90,8 +90,8 @@ test_make(void)
 	int fd = shm_open_table(path, 3 * PAGE);
 
 	T_OK(fd >= 0, "it can be made");
-	T_OK(fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0644,
-	    "everybody may read it");
+	T_OK(fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0640,
+	    "administrators may read it");
 	T_OK(st.st_size == 3 * PAGE && shm_size(fd) == 3 * PAGE, "its size");
 	T_OK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0, "no program inherits it");
 	T_OK(stat(t_join(folder, dir, "run"), &st) == 0 &&
