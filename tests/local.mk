@@ -2,24 +2,34 @@
 # need peers and namespaces: ./quickstart check runs them.
 UNIT_TESTS = \
 	tests/unit/t-access \
+	tests/unit/t-aggregate \
 	tests/unit/t-append \
+	tests/unit/t-bootlog \
+	tests/unit/t-board \
 	tests/unit/t-bulkio \
+	tests/unit/t-calendar \
 	tests/unit/t-callfilter \
 	tests/unit/t-callgate \
+	tests/unit/t-check \
 	tests/unit/t-cidr \
 	tests/unit/t-conf \
 	tests/unit/t-engine \
 	tests/unit/t-fileio \
 	tests/unit/t-filter \
+	tests/unit/t-hints \
 	tests/unit/t-hist \
+	tests/unit/t-idbook \
 	tests/unit/t-jsonl \
 	tests/unit/t-landlock \
 	tests/unit/t-launch \
 	tests/unit/t-ledger \
 	tests/unit/t-live \
+	tests/unit/t-livetab \
 	tests/unit/t-logread \
 	tests/unit/t-maprules \
 	tests/unit/t-memory \
+	tests/unit/t-missing \
+	tests/unit/t-near \
 	tests/unit/t-neighbour \
 	tests/unit/t-netascii \
 	tests/unit/t-netio \
@@ -31,14 +41,23 @@ UNIT_TESTS = \
 	tests/unit/t-packet \
 	tests/unit/t-pathname \
 	tests/unit/t-patience \
+	tests/unit/t-probe \
 	tests/unit/t-process \
+	tests/unit/t-prometheus \
 	tests/unit/t-readahead \
 	tests/unit/t-queue \
 	tests/unit/t-resolve \
+	tests/unit/t-rollup \
+	tests/unit/t-roster \
+	tests/unit/t-scan \
 	tests/unit/t-seen \
 	tests/unit/t-shm \
+	tests/unit/t-sketch \
+	tests/unit/t-slow \
+	tests/unit/t-table \
 	tests/unit/t-text \
 	tests/unit/t-translog \
+	tests/unit/t-verify \
 	tests/unit/t-watch \
 	tests/unit/t-when
 
@@ -99,19 +118,88 @@ tests_unit_t_translog_SOURCES = tests/unit/t-translog.c tests/unit/t.h
 tests_unit_t_translog_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_translog_LDADD = $(STATS_LIBS)
 
-STATS_LIBS = libstats.a librecord.a libcore.a $(CUNIT_LIBS)
+STATS_LIBS = libstats.a librecord.a libcore.a $(ZLIB_LIBS) $(CUNIT_LIBS)
+tests_unit_t_aggregate_SOURCES = tests/unit/t-aggregate.c tests/unit/t.h
+tests_unit_t_aggregate_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_aggregate_LDADD = $(STATS_LIBS)
+tests_unit_t_calendar_SOURCES = tests/unit/t-calendar.c tests/unit/t.h
+tests_unit_t_calendar_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_calendar_LDADD = $(STATS_LIBS)
 tests_unit_t_filter_SOURCES = tests/unit/t-filter.c tests/unit/t.h
 tests_unit_t_filter_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_filter_LDADD = $(STATS_LIBS)
+tests_unit_t_check_SOURCES = tests/unit/t-check.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_check_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_check_LDADD = $(STATS_LIBS)
+tests_unit_t_probe_SOURCES = tests/unit/t-probe.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_probe_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_probe_LDADD = $(STATS_LIBS)
 tests_unit_t_hist_SOURCES = tests/unit/t-hist.c tests/unit/t.h
 tests_unit_t_hist_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_hist_LDADD = $(STATS_LIBS)
+tests_unit_t_bootlog_SOURCES = tests/unit/t-bootlog.c tests/unit/t.h \
+	tests/unit/t-report.h
+tests_unit_t_bootlog_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_bootlog_LDADD = $(STATS_LIBS)
+tests_unit_t_hints_SOURCES = tests/unit/t-hints.c tests/unit/t.h \
+	tests/unit/t-report.h
+tests_unit_t_hints_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_hints_LDADD = $(STATS_LIBS)
+tests_unit_t_idbook_SOURCES = tests/unit/t-idbook.c tests/unit/t.h
+tests_unit_t_idbook_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_idbook_LDADD = $(STATS_LIBS)
+tests_unit_t_missing_SOURCES = tests/unit/t-missing.c tests/unit/t.h \
+	tests/unit/t-report.h
+tests_unit_t_missing_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_missing_LDADD = $(STATS_LIBS)
+tests_unit_t_near_SOURCES = tests/unit/t-near.c tests/unit/t.h
+tests_unit_t_near_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_near_LDADD = $(STATS_LIBS)
+tests_unit_t_sketch_SOURCES = tests/unit/t-sketch.c tests/unit/t.h
+tests_unit_t_sketch_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_sketch_LDADD = $(STATS_LIBS)
+tests_unit_t_slow_SOURCES = tests/unit/t-slow.c tests/unit/t.h \
+	tests/unit/t-report.h
+tests_unit_t_slow_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_slow_LDADD = $(STATS_LIBS)
+tests_unit_t_verify_SOURCES = tests/unit/t-verify.c tests/unit/t.h \
+	tests/unit/t-report.h
+tests_unit_t_verify_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_verify_LDADD = $(STATS_LIBS)
 tests_unit_t_ledger_SOURCES = tests/unit/t-ledger.c tests/unit/t.h
 tests_unit_t_ledger_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_ledger_LDADD = $(STATS_LIBS)
+tests_unit_t_board_SOURCES = tests/unit/t-board.c tests/unit/t.h \
+	tests/unit/t-lives.h tests/unit/t-work.h
+tests_unit_t_board_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_board_LDADD = $(STATS_LIBS)
+tests_unit_t_livetab_SOURCES = tests/unit/t-livetab.c tests/unit/t.h \
+	tests/unit/t-lives.h tests/unit/t-work.h
+tests_unit_t_livetab_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_livetab_LDADD = $(STATS_LIBS)
+tests_unit_t_roster_SOURCES = tests/unit/t-roster.c tests/unit/t.h \
+	tests/unit/t-lives.h tests/unit/t-work.h
+tests_unit_t_roster_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_roster_LDADD = $(STATS_LIBS)
 tests_unit_t_logread_SOURCES = tests/unit/t-logread.c tests/unit/t.h
 tests_unit_t_logread_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_logread_LDADD = $(STATS_LIBS)
+tests_unit_t_scan_SOURCES = tests/unit/t-scan.c tests/unit/t.h
+tests_unit_t_scan_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_scan_LDADD = $(STATS_LIBS)
+tests_unit_t_table_SOURCES = tests/unit/t-table.c tests/unit/t.h
+tests_unit_t_table_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_table_LDADD = $(STATS_LIBS)
+tests_unit_t_prometheus_SOURCES = tests/unit/t-prometheus.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_prometheus_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_prometheus_LDADD = $(STATS_LIBS)
+tests_unit_t_rollup_SOURCES = tests/unit/t-rollup.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_rollup_CFLAGS = $(UNIT_CFLAGS) $(ZLIB_CFLAGS)
+tests_unit_t_rollup_LDADD = $(STATS_LIBS)
 tests_unit_t_text_SOURCES = tests/unit/t-text.c tests/unit/t.h
 tests_unit_t_text_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_text_LDADD = $(STATS_LIBS)

@@ -17,16 +17,46 @@ struct options {
 	size_t log_count;
 	struct filter filter;
 	bool has_since;		/* else the command has its own window */
-	bool has_json;
+	enum { FORM_TEXT, FORM_JSON, FORM_CSV } form;
 	size_t top;		/* of -n; 0: not given */
+	int usage_status;	/* of a bad command line */
 	uint64_t now_us;
 	struct text_style style;
+	const char *table;	/* path of the live table */
+	/* of single commands; NULL or false: not given */
+	const char *failed_since;	/* clients: a time expression */
+	uint64_t failed_since_us;
+	const char *root;	/* missing: where to look for names */
+	bool is_watched;	/* active */
+	const char *warning, *critical;	/* check: ranges */
+	const char *output;	/* prometheus: the file */
+	bool has_openmetrics;	/* prometheus */
+	const char *state;	/* prometheus, rollup: the roll-up's file */
+	bool is_rebuilt;	/* rollup */
+	bool is_ready;		/* health */
+	const char *probe;	/* health, check: ADDR[:PORT]:FILE */
+	const char *conf;	/* health: tftpd's configuration file */
 };
 
 /* A command's result is the exit status. */
 int command_summary(const struct options *o);
+int command_clients(const struct options *o);
+int command_files(const struct options *o);
+int command_errors(const struct options *o);
+int command_hours(const struct options *o);
+int command_days(const struct options *o);
+int command_slow(const struct options *o);
+int command_missing(const struct options *o);
+int command_boots(const struct options *o);
 int command_log(const struct options *o);
 int command_follow(const struct options *o);
+int command_active(const struct options *o);
+int command_top(const struct options *o);
+int command_prometheus(const struct options *o);
+int command_health(const struct options *o);
+int command_check(const struct options *o);
+int command_rollup(const struct options *o);
+int command_verify(const struct options *o);
 
 /* The filter with the default window, the last 24 hours. */
 struct filter command_window(const struct options *o);
@@ -51,6 +81,7 @@ void command_note_empty(const struct options *o, const struct filter *f);
 int command_finish(void);
 
 /* The log that the server writes, or would write. */
-void command_default_log(char out[static LIVE_PATH_MAX]);
+void command_default_log(const struct options *o,
+    char out[static LIVE_PATH_MAX]);
 
 #endif

@@ -30,6 +30,9 @@ void json_int(struct json *j, const char *key, uint64_t value);
 
 void json_text(struct json *j, const char *key, const char *text);
 
+/* Microseconds since 1970, as the log has its ts. */
+void json_time(struct json *j, const char *key, uint64_t ts_us);
+
 /*
  * A stranger's bytes, at most 4096 of them; where they are no UTF-8, the
  * same again in hexadecimal under hex_key.

@@ -16,11 +16,17 @@
 #include "record/translog.h"
 #include "stats/filter.h"
 
-/* An open-addressed table of ids; all zeroes is an empty one. */
+/*
+ * Open starts are kept, and the last LEDGER_ENDED ids that ended: a second
+ * end comes soon after the first or not at all, so memory depends on what is
+ * open, not on the length of the log.  All zeroes is an empty one.
+ */
+#define LEDGER_ENDED	((size_t)1 << 17)
+
+struct ledger_set;
+
 struct ledger {
-	uint64_t *ids;
-	uint8_t *states;
-	size_t size, used;	/* slots, a power of two */
+	struct ledger_set *opened, *ended;
 	uint64_t open;		/* starts of interest without an end */
 };
 
@@ -39,6 +45,16 @@ bool ledger_end(struct ledger *l, uint64_t id, bool is_crashed);
  */
 bool ledger_takes(struct ledger *l, const struct filter *f,
     const struct translog_record *rec);
+
+/* What the ledger knows of an id; one that ended long ago is unknown. */
+enum ledger_state { LEDGER_UNKNOWN, LEDGER_OPEN, LEDGER_OVER };
+enum ledger_state ledger_state_of(const struct ledger *l, uint64_t id);
+
+/*
+ * ledger_next_open - the ids that are open, in any order.
+ * at         0 before the first; is moved on.  Returns false at the end.
+ */
+bool ledger_next_open(const struct ledger *l, size_t *at, uint64_t *id);
 
 void ledger_free(struct ledger *l);
 

@@ -1,5 +1,5 @@
 /*
- * printer - records as lines: aligned text, or the log's own JSON.
+ * printer - records as lines: aligned text, the log's own JSON, or CSV.
  */
 #ifndef STATS_PRINTER_H
 #define STATS_PRINTER_H
@@ -9,18 +9,32 @@
 #include <stdio.h>
 
 #include "record/translog.h"
+#include "stats/table.h"
 #include "stats/text.h"
 
 struct printer {
 	FILE *out;
 	struct text_style style;
 	bool has_json;		/* the lines as they stand in the log */
+	struct table *csv;	/* a row, in between; NULL: no CSV */
+	size_t width;		/* of the terminal; 0: no limit */
 	/* columns that grow with what was seen */
 	size_t client_width, file_width;
 };
 
+/*
+ * printer_init - on a narrow terminal, which only standard output can be,
+ * names are shortened, then rate, duration and year left out.
+ */
 void printer_init(struct printer *p, FILE *out,
     const struct text_style *style, bool has_json);
+
+/*
+ * printer_use_csv - ends as CSV from now on, notices left out; writes the
+ * line of keys.  printer_free() is due.
+ */
+void printer_use_csv(struct printer *p);
+void printer_free(struct printer *p);
 
 /*
  * printer_put - a line for an end or a notice.

@@ -17,4 +17,7 @@ void report_text(FILE *out, const struct aggregate *a,
 /* The same as one JSON object on a line. */
 void report_json(FILE *out, const struct aggregate *a, size_t top);
 
+/* The single numbers as "name,value" lines, without the tables. */
+void report_csv(FILE *out, const struct aggregate *a);
+
 #endif

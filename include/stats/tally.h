@@ -2,7 +2,8 @@
  * tally - counters by name: files, clients.
  *
  * Strangers choose the names, so the hash is keyed and the number of names
- * has a limit; what comes after it is counted together as the rest.
+ * and their length have a limit; what comes after it is counted together as
+ * the rest.
  */
 #ifndef STATS_TALLY_H
 #define STATS_TALLY_H
@@ -12,7 +13,8 @@
 
 #include "core/outcome.h"
 
-#define TALLY_MAX	((size_t)1 << 20)
+#define TALLY_MAX	((size_t)1 << 17)
+#define TALLY_BYTES_MAX	((size_t)16 << 20)	/* of all names */
 
 struct tally_counts {
 	uint64_t requests, bytes;
@@ -29,7 +31,7 @@ struct tally_entry {
 struct tally {
 	struct tally_entry **slots;	/* NULL: free */
 	size_t size, used;		/* slots, a power of two */
-	size_t max;			/* names */
+	size_t max, bytes;		/* names; of those that are there */
 	uint64_t seed;
 	struct tally_counts rest;
 };

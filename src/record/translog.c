@@ -21,6 +21,7 @@ enum field_kind {
 
 struct field {
 	const char *key;
+	size_t key_len;
 	enum field_kind kind;
 	size_t at;		/* offset in the record, or number's index */
 	size_t max;		/* room of the array; escaped bytes or digits */
@@ -28,23 +29,24 @@ struct field {
 
 #define AT(member)	offsetof(struct translog_record, member)
 #define ROOM(member)	sizeof(((struct translog_record *)NULL)->member)
-#define TEXT(name)	{ #name, FIELD_TEXT, AT(name), ROOM(name) }
-#define BYTES(name, max) { #name, FIELD_BYTES, AT(name), max }
-#define NUMBER(name, i)	{ name, FIELD_NUMBER, TRANSLOG_ ## i, 0 }
+#define KEY(name)	name, sizeof(name) - 1
+#define TEXT(name)	{ KEY(#name), FIELD_TEXT, AT(name), ROOM(name) }
+#define BYTES(name, max) { KEY(#name), FIELD_BYTES, AT(name), max }
+#define NUMBER(name, i)	{ KEY(name), FIELD_NUMBER, TRANSLOG_ ## i, 0 }
 
 static const struct field fields[] = {
-	{ "v", FIELD_VERSION, 0, 0 },
-	{ "ts", FIELD_TS, 0, 0 },
-	{ "event", FIELD_EVENT, 0, 0 },
+	{ KEY("v"), FIELD_VERSION, 0, 0 },
+	{ KEY("ts"), FIELD_TS, 0, 0 },
+	{ KEY("event"), FIELD_EVENT, 0, 0 },
 	TEXT(id),
-	{ "op", FIELD_OP, 0, 0 },
-	{ "outcome", FIELD_OUTCOME, 0, 0 },
+	{ KEY("op"), FIELD_OP, 0, 0 },
+	{ KEY("outcome"), FIELD_OUTCOME, 0, 0 },
 	TEXT(client),
 	NUMBER("client_port", CLIENT_PORT),
 	TEXT(server),
 	NUMBER("server_port", SERVER_PORT),
 	BYTES(file, 768),
-	{ "file_hex", FIELD_HEX, AT(file), 512 },
+	{ KEY("file_hex"), FIELD_HEX, AT(file), 512 },
 	BYTES(path, 768),
 	TEXT(mode),
 	BYTES(asked, 256),
@@ -73,7 +75,7 @@ static const struct field fields[] = {
 	NUMBER("ignored", IGNORED),
 	NUMBER("dropped", DROPPED),
 	NUMBER("pid", PID),
-	{ "cut", FIELD_CUT, 0, 0 },
+	{ KEY("cut"), FIELD_CUT, 0, 0 },
 };
 
 #define FIELD_COUNT	(sizeof(fields) / sizeof(fields[0]))
@@ -517,29 +519,37 @@ take_member(struct parsing *p, const struct jsonl_member *m)
 	    take_string(p, field, m);
 }
 
+/* Without a branch for each digit, which the processor can't guess. */
 static bool
 has_id(const struct translog_record *rec)
 {
+	unsigned bad = 0, c;
 	size_t i;
 
-	for (i = 0; i < TRANSLOG_ID_LEN; i++)
-		if (hex_digit(rec->id[i]) < 0)
-			return false;
-	return rec->id[i] == '\0';
+	for (i = 0; i < TRANSLOG_ID_LEN; i++) {
+		c = (uint8_t)rec->id[i];
+		bad |= (c - '0' > 9) & (c - 'a' > 5);
+	}
+	return bad == 0 && rec->id[i] == '\0';
+}
+
+/* Beside its time and its event. */
+static bool
+has_what_it_needs(const struct translog_record *rec)
+{
+	if (rec->event == TRANSLOG_NOTICE)
+		return rec->id[0] == '\0' || has_id(rec);
+	return has_id(rec) && (rec->event != TRANSLOG_TRANSFER ||
+	    rec->outcome != OUTCOME_NONE);
 }
 
 static bool
 is_whole(const struct parsing *p)
 {
-	const struct translog_record *rec = &p->out->rec;
 	const uint64_t needed = 1u << 1 | 1u << 2;	/* ts, event */
 
-	if ((p->seen & needed) != needed)
-		return false;
-	if (rec->event == TRANSLOG_NOTICE)
-		return rec->id[0] == '\0' || has_id(rec);
-	return has_id(rec) && (rec->event != TRANSLOG_TRANSFER ||
-	    rec->outcome != OUTCOME_NONE);
+	return (p->seen & needed) == needed &&
+	    has_what_it_needs(&p->out->rec);
 }
 
 /* A line that another version wrote: all we ask is that it is whole. */
@@ -579,6 +589,236 @@ translog_parse(const char *line, size_t len, struct translog_line *out)
 	if (p.hex.buf != NULL)
 		out->rec.file = p.hex;
 	return TRANSLOG_OK;
+}
+
+/*
+ * A line of ours on its way into a record.  All that is in any way unusual
+ * makes quick_*() return false, and the parser decides.
+ */
+struct quick {
+	struct translog_line *out;
+	const char *at, *end;
+	size_t used;		/* of out->text */
+	size_t field;		/* where in fields[] the next key may be */
+};
+
+/* Whether one of eight bytes is ", \, below 0x20 or above 0x7f. */
+static bool
+is_unusual(const char *at)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	uint64_t word, quote, slash;
+
+	memcpy(&word, at, sizeof(word));
+	quote = word ^ ones * '"';
+	slash = word ^ ones * '\\';
+	return ((word | (word - ones * 0x20) | (quote - ones) |
+	    (slash - ones)) & high) != 0;
+}
+
+/* A string without escapes; its quotes are passed. */
+static bool
+quick_text(struct quick *q, const char **text, size_t *len)
+{
+	const char *at = q->at + 1, *end = q->end;
+
+	if (at >= end || at[-1] != '"')
+		return false;
+	*text = at;
+	while (end - at >= 8 && !is_unusual(at))
+		at += 8;
+	while (at != end && *at >= 0x20 && *at != '"' && *at != '\\')
+		at++;
+	if (at == end || *at != '"')
+		return false;
+	*len = (size_t)(at - *text);
+	q->at = at + 1;
+	return true;
+}
+
+/* A number that fits without a look at each digit's carry. */
+static bool
+quick_number(struct quick *q, int64_t *number)
+{
+	const char *at = q->at;
+	int64_t value = 0;
+
+	for (; at != q->end && *at >= '0' && *at <= '9'; at++) {
+		if (at - q->at == 18)
+			return false;
+		value = value * 10 + (*at - '0');
+	}
+	if (at == q->at || (*q->at == '0' && at - q->at > 1))
+		return false;
+	q->at = at;
+	*number = value;
+	return true;
+}
+
+static bool
+quick_copy(struct quick *q, const struct field *field, const char *text,
+    size_t len)
+{
+	char *to = (char *)&q->out->rec + field->at;
+
+	if (len >= field->max)
+		return false;
+	memcpy(to, text, len);
+	to[len] = '\0';
+	return true;
+}
+
+static void
+quick_keep(struct quick *q, const struct field *field, const char *text,
+    size_t len)
+{
+	char *room = q->out->text + q->used;
+
+	memcpy(room, text, len);
+	q->used += len;
+	*(struct translog_bytes *)(void *)
+	    ((char *)&q->out->rec + field->at) = (struct translog_bytes){
+		(const uint8_t *)room, len
+	};
+}
+
+/* The index of a name that is at least one byte long, or count. */
+static size_t
+quick_name(const char *text, size_t len, const char *const *names,
+    size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (len != 0 && *names[i] == *text &&
+		    strlen(names[i]) == len &&
+		    memcmp(names[i], text, len) == 0)
+			break;
+	return i;
+}
+
+static bool
+quick_event(struct quick *q, const char *text, size_t len)
+{
+	size_t count = sizeof(event_names) / sizeof(event_names[0]);
+	size_t i = quick_name(text, len, event_names, count);
+
+	q->out->rec.event = (enum translog_event)i;
+	return i < count;
+}
+
+static bool
+quick_op(struct quick *q, const char *text, size_t len)
+{
+	size_t count = sizeof(op_names) / sizeof(op_names[0]);
+	size_t i = quick_name(text, len, op_names, count);
+
+	q->out->rec.op = (enum translog_op)i;
+	return i < count;
+}
+
+static bool
+quick_outcome(struct quick *q, const char *text, size_t len)
+{
+	q->out->rec.outcome = outcome_from_name(text, len);
+	return q->out->rec.outcome != OUTCOME_NONE;
+}
+
+static bool
+quick_string(struct quick *q, const struct field *field)
+{
+	const char *text;
+	size_t len;
+
+	if (!quick_text(q, &text, &len))
+		return false;
+	switch (field->kind) {
+	case FIELD_TS:
+		return translog_get_ts(text, len, &q->out->rec.ts_us);
+	case FIELD_EVENT:
+		return quick_event(q, text, len);
+	case FIELD_OP:
+		return quick_op(q, text, len);
+	case FIELD_OUTCOME:
+		return quick_outcome(q, text, len);
+	case FIELD_TEXT:
+		return quick_copy(q, field, text, len);
+	case FIELD_BYTES:
+		quick_keep(q, field, text, len);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The field whose key stands next, its colon passed; NULL: none of ours. */
+static const struct field *
+quick_field(struct quick *q)
+{
+	const char *key = q->at + 2;
+	const struct field *field;
+	size_t left = (size_t)(q->end - q->at);
+
+	if (left < 4 || q->at[0] != ',' || q->at[1] != '"')
+		return NULL;
+	for (; q->field < FIELD_COUNT; q->field++) {
+		field = &fields[q->field];
+		if (*field->key != *key || left < field->key_len + 4 ||
+		    key[field->key_len] != '"' ||
+		    memcmp(field->key, key, field->key_len) != 0)
+			continue;
+		q->field++;
+		q->at = key + field->key_len + 2;
+		return q->at[-1] == ':' ? field : NULL;
+	}
+	return NULL;
+}
+
+static bool
+quick_member(struct quick *q)
+{
+	const struct field *field = quick_field(q);
+
+	if (field == NULL)
+		return false;
+	return field->kind == FIELD_NUMBER ?
+	    quick_number(q, &q->out->rec.numbers[field->at]) :
+	    quick_string(q, field);
+}
+
+static bool
+quick_record(struct quick *q)
+{
+	const struct translog_record *rec = &q->out->rec;
+
+	/* "ts" and "event" are in every record of ours, in this place. */
+	if (!quick_member(q) || q->field != 2 || !quick_member(q) ||
+	    q->field != 3)
+		return false;
+	while (q->at != q->end && *q->at == ',')
+		if (!quick_member(q))
+			return false;
+	return q->end - q->at == 1 && *q->at == '}' && has_what_it_needs(rec);
+}
+
+enum translog_verdict
+translog_scan(const char *line, size_t len, struct translog_line *out)
+{
+	static const char head[] = "{\"v\":1";
+	const size_t head_len = sizeof(head) - 1;
+	struct quick q = {
+		.out = out, .at = line + head_len, .end = line + len,
+		.field = 1
+	};
+
+	if (len > head_len && len <= TRANSLOG_LINE_MAX &&
+	    memcmp(line, head, head_len) == 0) {
+		q.end -= line[len - 1] == '\n';
+		translog_clear(&out->rec);
+		if (quick_record(&q))
+			return TRANSLOG_OK;
+	}
+	return translog_parse(line, len, out);
 }
 
 size_t

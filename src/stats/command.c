@@ -22,9 +22,9 @@ command_window(const struct options *o)
 }
 
 void
-command_default_log(char out[static LIVE_PATH_MAX])
+command_default_log(const struct options *o, char out[static LIVE_PATH_MAX])
 {
-	logset_default_path(RUNDIR "/live", LOGDIR "/transfers.jsonl", out);
+	logset_default_path(o->table, LOGDIR "/transfers.jsonl", out);
 }
 
 void
@@ -43,7 +43,7 @@ command_open(const struct options *o, const struct filter *f,
 	if (o->log_count != 0) {
 		ret = logset_open(set, o->logs, o->log_count);
 	} else {
-		command_default_log(path);
+		command_default_log(o, path);
 		ret = logset_open_rotated(set, path, f->since_us);
 	}
 	if (ret != 0) {

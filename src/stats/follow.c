@@ -1,31 +1,20 @@
-/*
- * Follow the log as it grows.
- *
- * Rotation renames it, and a transfer that began before writes its end to
- * the old file: so a few old ones are read on beside the new one.
- */
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "stats/command.h"
-#include "stats/ledger.h"
 #include "stats/printer.h"
+#include "stats/tail.h"
 
 #define POLL_MS		200
-#define GENERATIONS	4
-#define KNOWN_IDS	65536
 
-/* A log by its path: what stands there now, then what stood there before. */
-struct tail {
-	const char *path;
-	struct logread files[GENERATIONS];	/* buf NULL: none */
+/* A log of the command line. */
+struct followed {
+	struct tail tail;
 	bool has_noted;		/* that it is not there */
 };
 
@@ -34,12 +23,8 @@ struct following {
 	struct printer printer;
 	struct recent recent;
 	bool is_recent;		/* still collecting what stood there before */
-	/*
-	 * Ids that ended lately, each in the one place that it hashes to: a
-	 * ledger of all would grow for as long as we run.
-	 */
-	uint64_t *ended;
-	struct tail *tails;
+	uint64_t *ended;	/* ids, of tail_is_first_end() */
+	struct followed *tails;
 	size_t count;
 };
 
@@ -52,129 +37,50 @@ on_stop(int signo)
 	is_stopped = 1;
 }
 
-/* An end counts when it is the first of its id. */
-static bool
-is_first_end(struct following *fo, const struct translog_record *rec)
-{
-	uint64_t id = ledger_id(rec->id);
-	uint64_t *place = &fo->ended[(id ^ id >> 32) % KNOWN_IDS];
-
-	if (*place == id && id != 0)
-		return false;
-	*place = id;
-	return true;
-}
-
 static bool
 is_wanted(struct following *fo, const struct translog_record *rec)
 {
 	const struct filter *f = &fo->o->filter;
 
 	if (rec->event == TRANSLOG_TRANSFER)
-		return is_first_end(fo, rec) && filter_takes_end(f, rec);
+		return tail_is_first_end(fo->ended, rec) &&
+		    filter_takes_end(f, rec);
 	return rec->event == TRANSLOG_NOTICE &&
 	    !filter_is_about_transfers(f) && filter_has_time(f, rec->ts_us);
 }
 
-/* Show what is new; returns 0 or -errno. */
+/* Show it, as a tail_taker: -errno of standard output; 1: stop. */
 static int
-drain(struct following *fo, struct logread *r)
+take(void *arg, const struct logread *r)
 {
-	int ret = 0;
+	struct following *fo = arg;
 
-	while (!is_stopped && (ret = logread_next(r)) == 1) {
-		if (!is_wanted(fo, &r->line.rec))
-			continue;
-		if (fo->is_recent) {
-			recent_add(&fo->recent, r->raw, r->raw_len);
-			continue;
-		}
-		printer_put(&fo->printer, &r->line.rec, r->raw, r->raw_len);
-		if (fflush(stdout) != 0)
-			return -errno;
+	if (!is_wanted(fo, &r->line.rec))
+		return is_stopped;
+	if (fo->is_recent) {
+		recent_add(&fo->recent, r->raw, r->raw_len);
+		return is_stopped;
 	}
-	return ret < 0 ? ret : 0;
-}
-
-/* A file that became shorter is a new one: begin again. */
-static int
-rewind_truncated(struct logread *r)
-{
-	struct stat st;
-
-	if (fstat(r->fd, &st) == -1)
-		return -errno;
-	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size < r->offset)
-		return logread_seek(r, 0);
-	return 0;
-}
-
-/* Whether the path still means the file that is open. */
-static bool
-is_same_file(const struct tail *t)
-{
-	struct stat by_path, by_fd;
-
-	return t->files[0].buf != NULL && stat(t->path, &by_path) == 0 &&
-	    fstat(t->files[0].fd, &by_fd) == 0 &&
-	    by_path.st_dev == by_fd.st_dev && by_path.st_ino == by_fd.st_ino;
-}
-
-/* The path's present file becomes files[0]; 0, -ENOENT or -errno. */
-static int
-open_newest(struct tail *t)
-{
-	struct logread newest;
-	int fd, ret;
-
-	fd = open(t->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd == -1)
-		return -errno;
-	ret = logread_init(&newest, fd);
-	if (ret != 0) {
-		close(fd);
-		return ret;
-	}
-	logread_free(&t->files[GENERATIONS - 1]);
-	memmove(&t->files[1], &t->files[0],
-	    (GENERATIONS - 1) * sizeof(t->files[0]));
-	t->files[0] = newest;
-	return 0;
+	printer_put(&fo->printer, &r->line.rec, r->raw, r->raw_len);
+	return fflush(stdout) != 0 ? -errno : is_stopped;
 }
 
 static void
-note_missing(struct tail *t)
+note_missing(struct followed *t)
 {
-	if (!t->has_noted)
-		warnx("%s: not there yet, waiting", t->path);
-	t->has_noted = true;
+	if (t->tail.is_missing && !t->has_noted)
+		warnx("%s: not there yet, waiting", t->tail.path);
+	t->has_noted = t->tail.is_missing;
 }
 
 /* One look at a log; returns 0 or -errno. */
 static int
-look(struct following *fo, struct tail *t)
+look(struct following *fo, struct followed *t)
 {
-	int i, ret;
+	int ret = tail_look(&t->tail, take, fo);
 
-	for (i = GENERATIONS - 1; i >= 0; i--) {
-		if (t->files[i].buf == NULL)
-			continue;
-		ret = rewind_truncated(&t->files[i]);
-		if (ret == 0)
-			ret = drain(fo, &t->files[i]);
-		if (ret < 0)
-			return ret;
-	}
-	if (is_same_file(t))
-		return 0;
-	ret = open_newest(t);
-	if (ret == -ENOENT) {
-		/* Between rename and create the old file is still open. */
-		if (t->files[0].buf == NULL)
-			note_missing(t);
-		return 0;
-	}
-	return ret < 0 ? ret : drain(fo, &t->files[0]);
+	note_missing(t);
+	return ret < 0 ? ret : 0;
 }
 
 /*
@@ -182,23 +88,14 @@ look(struct following *fo, struct tail *t)
  * Returns 0 or -errno.
  */
 static int
-begin(struct following *fo, struct tail *t)
+begin(struct following *fo, struct followed *t)
 {
-	struct stat st;
-	int ret = open_newest(t);
+	int ret = tail_open(&t->tail, t->tail.path, !fo->is_recent);
 
-	if (ret == -ENOENT) {
-		note_missing(t);
-		return 0;
-	}
-	if (ret < 0)
-		return ret;
-	if (fo->is_recent)
-		return drain(fo, &t->files[0]);
-	if (fstat(t->files[0].fd, &st) == -1)
-		return -errno;
-	return S_ISREG(st.st_mode) ?
-	    logread_seek(&t->files[0], (uint64_t)st.st_size) : 0;
+	note_missing(t);
+	if (ret == 0 && fo->is_recent && !t->tail.is_missing)
+		ret = tail_look(&t->tail, take, fo);
+	return ret < 0 ? ret : 0;
 }
 
 static int
@@ -213,7 +110,8 @@ begin_all(struct following *fo)
 	for (i = 0; i < fo->count; i++) {
 		ret = begin(fo, &fo->tails[i]);
 		if (ret < 0) {
-			warnx("%s: %s", fo->tails[i].path, strerror(-ret));
+			warnx("%s: %s", fo->tails[i].tail.path,
+			    strerror(-ret));
 			return -1;
 		}
 	}
@@ -246,7 +144,7 @@ follow_all(struct following *fo)
 			if (ret == 0)
 				continue;
 			if (!ferror(stdout))
-				warnx("%s: %s", fo->tails[i].path,
+				warnx("%s: %s", fo->tails[i].tail.path,
 				    strerror(-ret));
 			return -1;
 		}
@@ -269,11 +167,10 @@ catch_signals(void)
 static void
 free_all(struct following *fo)
 {
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < fo->count; i++)
-		for (k = 0; k < GENERATIONS; k++)
-			logread_free(&fo->tails[i].files[k]);
+		tail_close(&fo->tails[i].tail);
 	recent_free(&fo->recent);
 	free(fo->tails);
 	free(fo->ended);
@@ -290,17 +187,17 @@ command_follow(const struct options *o)
 	int ret;
 
 	if (fo.count == 0) {
-		command_default_log(path);
+		command_default_log(o, path);
 		paths = &def;
 		fo.count = 1;
 	}
 	fo.tails = calloc(fo.count, sizeof(*fo.tails));
-	fo.ended = calloc(KNOWN_IDS, sizeof(*fo.ended));
+	fo.ended = calloc(TAIL_IDS, sizeof(*fo.ended));
 	if (fo.tails == NULL || fo.ended == NULL)
 		err(1, NULL);
 	for (i = 0; i < fo.count; i++)
-		fo.tails[i].path = paths[i];
-	printer_init(&fo.printer, stdout, &o->style, o->has_json);
+		fo.tails[i].tail.path = paths[i];
+	printer_init(&fo.printer, stdout, &o->style, o->form == FORM_JSON);
 	catch_signals();
 	ret = begin_all(&fo);
 	if (ret == 0)

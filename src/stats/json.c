@@ -78,3 +78,12 @@ json_text(struct json *j, const char *key, const char *text)
 	jsonl_put_text(&w, key, text);
 	put_members(j, &w);
 }
+
+void
+json_time(struct json *j, const char *key, uint64_t ts_us)
+{
+	char ts[TRANSLOG_TS_LEN + 1];
+
+	translog_put_ts(ts_us, ts);
+	json_text(j, key, ts);
+}

@@ -15,23 +15,69 @@
 #include "stats/when.h"
 
 #define EXIT_USAGE	2
+#define EXIT_UNKNOWN	3	/* what monitoring plugins say then */
 #define TOP_MAX		1000000
+
+/* What a command takes beside the common options, a bit each. */
+enum {
+	TAKES_CSV = 1 << 0,
+	TAKES_FAILED = 1 << 1,
+	TAKES_ROOT = 1 << 2,
+	TAKES_WATCH = 1 << 3,
+	TAKES_LEVELS = 1 << 4,
+	TAKES_OUTPUT = 1 << 5,
+	TAKES_STATE = 1 << 6,
+	TAKES_REBUILD = 1 << 7,
+	TAKES_READY = 1 << 8,
+	TAKES_PROBE = 1 << 9
+};
 
 static const struct subcommand {
 	const char *name;
 	int (*run)(const struct options *o);
+	unsigned takes;
 	const char *what;
 } subcommands[] = {
-	{ "summary", command_summary, "totals, outcomes, top files (default)" },
-	{ "log", command_log, "a line for each finished transfer" },
-	{ "follow", command_follow, "the same as they finish" },
+	{ "summary", command_summary, TAKES_CSV,
+	    "totals, outcomes, top files (default)" },
+	{ "clients", command_clients, TAKES_CSV | TAKES_FAILED,
+	    "a row for each client" },
+	{ "files", command_files, TAKES_CSV, "a row for each name" },
+	{ "errors", command_errors, TAKES_CSV,
+	    "what went wrong, how often, last when" },
+	{ "hours", command_hours, TAKES_CSV, "a row for each hour" },
+	{ "days", command_days, TAKES_CSV, "a row for each day" },
+	{ "slow", command_slow, TAKES_CSV,
+	    "slow and lossy clients and networks: we, or the network?" },
+	{ "missing", command_missing, TAKES_CSV | TAKES_ROOT,
+	    "names that were not found, and near ones that exist" },
+	{ "boots", command_boots, TAKES_CSV,
+	    "what each client fetched, and where it stopped" },
+	{ "log", command_log, TAKES_CSV, "a line for each finished transfer" },
+	{ "follow", command_follow, 0, "the same as they finish" },
+	{ "active", command_active, TAKES_CSV | TAKES_WATCH,
+	    "transfers that run now" },
+	{ "top", command_top, 0, "a live dashboard" },
+	{ "prometheus", command_prometheus, TAKES_OUTPUT | TAKES_STATE,
+	    "metrics" },
+	{ "health", command_health, TAKES_READY | TAKES_PROBE,
+	    "is the server well?  Exit status 0, 1, 2, 3" },
+	{ "check", command_check, TAKES_LEVELS | TAKES_PROBE,
+	    "the same for monitoring plugins" },
+	{ "rollup", command_rollup, TAKES_STATE | TAKES_REBUILD,
+	    "carry the counters forward" },
+	{ "verify", command_verify, TAKES_CSV,
+	    "what in the log is no record, line by line" },
 };
 
 #define SUBCOMMAND_COUNT	(sizeof(subcommands) / sizeof(subcommands[0]))
 
 enum {
 	OPTION_SINCE = 256, OPTION_UNTIL, OPTION_CLIENT, OPTION_FILE,
-	OPTION_OP, OPTION_OUTCOME, OPTION_JSON, OPTION_UTC
+	OPTION_OP, OPTION_OUTCOME, OPTION_JSON, OPTION_CSV, OPTION_UTC,
+	OPTION_TABLE, OPTION_FAILED, OPTION_ROOT, OPTION_OPENMETRICS,
+	OPTION_STATE, OPTION_REBUILD, OPTION_READY, OPTION_PROBE,
+	OPTION_CONFIG
 };
 
 static const struct option long_options[] = {
@@ -43,18 +89,54 @@ static const struct option long_options[] = {
 	{ "op", required_argument, NULL, OPTION_OP },
 	{ "outcome", required_argument, NULL, OPTION_OUTCOME },
 	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "csv", no_argument, NULL, OPTION_CSV },
 	{ "top", required_argument, NULL, 'n' },
 	{ "utc", no_argument, NULL, OPTION_UTC },
+	{ "table", required_argument, NULL, OPTION_TABLE },
+	{ "failed-since", required_argument, NULL, OPTION_FAILED },
+	{ "root", required_argument, NULL, OPTION_ROOT },
+	{ "watch", no_argument, NULL, 'w' },
+	{ "warning", required_argument, NULL, 'w' },
+	{ "critical", required_argument, NULL, 'c' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "openmetrics", no_argument, NULL, OPTION_OPENMETRICS },
+	{ "state", required_argument, NULL, OPTION_STATE },
+	{ "rebuild", no_argument, NULL, OPTION_REBUILD },
+	{ "ready", no_argument, NULL, OPTION_READY },
+	{ "probe", required_argument, NULL, OPTION_PROBE },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
 };
 
+/* Which command an option belongs to; the others belong to all. */
+static const struct {
+	int option;
+	unsigned takes;
+	const char *name;
+} own_options[] = {
+	{ OPTION_CSV, TAKES_CSV, "--csv" },
+	{ OPTION_FAILED, TAKES_FAILED, "--failed-since" },
+	{ OPTION_ROOT, TAKES_ROOT, "--root" },
+	{ 'w', TAKES_WATCH | TAKES_LEVELS, "-w" },
+	{ 'c', TAKES_LEVELS, "-c" },
+	{ 'o', TAKES_OUTPUT, "-o" },
+	{ OPTION_OPENMETRICS, TAKES_OUTPUT, "--openmetrics" },
+	{ OPTION_STATE, TAKES_STATE, "--state" },
+	{ OPTION_REBUILD, TAKES_REBUILD, "--rebuild" },
+	{ OPTION_READY, TAKES_READY, "--ready" },
+	{ OPTION_PROBE, TAKES_PROBE, "--probe" },
+	{ OPTION_CONFIG, TAKES_READY, "--config" },
+};
+
+#define OWN_COUNT	(sizeof(own_options) / sizeof(own_options[0]))
+
 static const char usage_head[] =
 "usage: tftpd-stats [command] [option ...]\n\ncommands:\n";
 static const char usage_options[] =
 "\noptions:\n"
-"  -l, --log FILE      read FILE; repeatable\n"
+"  -l, --log FILE      read FILE; repeatable; .gz too\n"
 "      --since TIME    2h, 3d, today, \"2026-11-22 14:00\", @epoch, ...\n"
 "      --until TIME    the same; up to it\n"
 "      --client CIDR   clients in this network, or this address\n"
@@ -64,9 +146,23 @@ static const char usage_options[] =
 "                      failure\n"
 "  -n, --top N         rows of a table, or the last N lines\n"
 "      --json          for programs\n"
+"      --csv           for spreadsheets\n"
 "      --utc           times in UTC, not local\n"
+"      --table FILE    the live table\n"
 "  -h, --help          this text\n"
-"  -V, --version       the version\n";
+"  -V, --version       the version\n"
+"\noptions of single commands:\n"
+"  clients --failed-since TIME   who has failed since and not succeeded\n"
+"  missing --root DIR            where to look for near names\n"
+"  active -w                     again and again, until q or Ctrl-C\n"
+"  prometheus -o FILE            replace FILE, for a textfile collector\n"
+"  prometheus --openmetrics      the newer format\n"
+"  prometheus, rollup --state FILE   where the counters are kept\n"
+"  rollup --rebuild              count all logs anew\n"
+"  health --ready                could it serve now?\n"
+"  health --config FILE          the configuration that is looked at\n"
+"  health, check --probe ADDR:FILE   try a transfer\n"
+"  check -w RANGE -c RANGE       of failures, in percent or number\n";
 
 static int
 help(void)
@@ -89,9 +185,11 @@ version(void)
 }
 
 _Noreturn static void
-bad_value(const char *option, const char *value, const char *expected)
+bad_value(const struct options *o, const char *option, const char *value,
+    const char *expected)
 {
-	errx(EXIT_USAGE, "%s '%s': expected %s", option, value, expected);
+	errx(o->usage_status, "%s '%s': expected %s", option, value,
+	    expected);
 }
 
 /* Arguments as given; the times wait until --utc is known. */
@@ -99,6 +197,8 @@ struct arguments {
 	struct options options;
 	const struct subcommand *command;
 	const char *since, *until;
+	bool has_json, has_csv;
+	bool own[OWN_COUNT];	/* own_options that were given */
 };
 
 static void
@@ -110,11 +210,11 @@ take_command(struct arguments *a, const char *name)
 		if (strcmp(subcommands[i].name, name) == 0)
 			break;
 	if (i == SUBCOMMAND_COUNT)
-		errx(EXIT_USAGE, "no command '%s'; see tftpd-stats --help",
+		errx(a->options.usage_status, "no command '%s'; see tftpd-stats --help",
 		    name);
 	if (a->command != NULL)
-		errx(EXIT_USAGE, "one command at a time: %s or %s",
-		    a->command->name, name);
+		errx(a->options.usage_status, "one command at a time: %s "
+		    "or %s", a->command->name, name);
 	a->command = &subcommands[i];
 }
 
@@ -135,7 +235,7 @@ take_top(struct options *o, const char *text)
 
 	if (*text < '0' || *text > '9' || *end != '\0' || value == 0 ||
 	    value > TOP_MAX)
-		bad_value("-n", text, "a number from 1 to 1000000");
+		bad_value(o, "-n", text, "a number from 1 to 1000000");
 	o->top = value;
 }
 
@@ -147,14 +247,14 @@ take_op(struct options *o, const char *text)
 	else if (strcmp(text, "write") == 0)
 		o->filter.op = TRANSLOG_WRITE;
 	else
-		bad_value("--op", text, "read or write");
+		bad_value(o, "--op", text, "read or write");
 }
 
 static void
 take_client(struct options *o, const char *text)
 {
 	if (!filter_network_parse(text, &o->filter.client))
-		bad_value("--client", text,
+		bad_value(o, "--client", text,
 		    "an address or a network like 192.0.2.0/24");
 	o->filter.has_client = true;
 }
@@ -163,8 +263,61 @@ static void
 take_outcomes(struct options *o, const char *text)
 {
 	if (!filter_outcomes_parse(text, &o->filter.outcomes))
-		bad_value("--outcome", text, "names such as timeout,denied "
+		bad_value(o, "--outcome", text, "names such as timeout,denied "
 		    "or success, neutral, refused, failure");
+}
+
+/* Returns whether it is an option that only some commands have. */
+static bool
+take_own_option(struct arguments *a, int option)
+{
+	struct options *o = &a->options;
+	size_t i;
+
+	for (i = 0; i < OWN_COUNT && own_options[i].option != option; i++)
+		;
+	if (i == OWN_COUNT)
+		return false;
+	a->own[i] = true;
+	switch (option) {
+	case OPTION_CSV:
+		a->has_csv = true;
+		break;
+	case OPTION_FAILED:
+		o->failed_since = optarg;
+		break;
+	case OPTION_ROOT:
+		o->root = optarg;
+		break;
+	case 'w':
+		o->is_watched = optarg == NULL;
+		o->warning = optarg;
+		break;
+	case 'c':
+		o->critical = optarg;
+		break;
+	case 'o':
+		o->output = optarg;
+		break;
+	case OPTION_OPENMETRICS:
+		o->has_openmetrics = true;
+		break;
+	case OPTION_STATE:
+		o->state = optarg;
+		break;
+	case OPTION_REBUILD:
+		o->is_rebuilt = true;
+		break;
+	case OPTION_READY:
+		o->is_ready = true;
+		break;
+	case OPTION_PROBE:
+		o->probe = optarg;
+		break;
+	default:
+		o->conf = optarg;
+	}
+	return true;
 }
 
 static void
@@ -172,6 +325,8 @@ take_option(struct arguments *a, int option)
 {
 	struct options *o = &a->options;
 
+	if (take_own_option(a, option))
+		return;
 	switch (option) {
 	case 1:
 		take_command(a, optarg);
@@ -201,7 +356,10 @@ take_option(struct arguments *a, int option)
 		take_outcomes(o, optarg);
 		break;
 	case OPTION_JSON:
-		o->has_json = true;
+		a->has_json = true;
+		break;
+	case OPTION_TABLE:
+		o->table = optarg;
 		break;
 	case OPTION_UTC:
 		o->style.is_utc = true;
@@ -212,7 +370,7 @@ take_option(struct arguments *a, int option)
 		exit(version());
 	default:
 		fputs("try 'tftpd-stats --help'\n", stderr);
-		exit(EXIT_USAGE);
+		exit(o->usage_status);
 	}
 }
 
@@ -221,7 +379,7 @@ take_time(const struct options *o, const char *option, const char *text,
     uint64_t *ts_us)
 {
 	if (!when_parse(text, o->now_us, o->style.is_utc, ts_us))
-		bad_value(option, text, "a time such as 2h, yesterday, "
+		bad_value(o, option, text, "a time such as 2h, yesterday, "
 		    "2026-11-22, '2026-11-22 14:00' or @1795356000");
 }
 
@@ -236,7 +394,27 @@ take_window(struct arguments *a)
 		take_time(o, "--until", a->until, &o->filter.until_us);
 	o->has_since = a->since != NULL;
 	if (o->filter.since_us > o->filter.until_us)
-		errx(EXIT_USAGE, "--since is later than --until");
+		errx(o->usage_status, "--since is later than --until");
+	if (o->failed_since != NULL)
+		take_time(o, "--failed-since", o->failed_since,
+		    &o->failed_since_us);
+}
+
+/* What does not go together. */
+static void
+check_options(struct arguments *a)
+{
+	size_t i;
+
+	for (i = 0; i < OWN_COUNT; i++)
+		if (a->own[i] && (a->command->takes &
+		    own_options[i].takes) == 0)
+			errx(a->options.usage_status, "'%s' has no option %s",
+			    a->command->name, own_options[i].name);
+	if (a->has_json && a->has_csv)
+		errx(a->options.usage_status, "--json or --csv, not both");
+	a->options.form = a->has_json ? FORM_JSON :
+	    a->has_csv ? FORM_CSV : FORM_TEXT;
 }
 
 static uint64_t
@@ -248,27 +426,52 @@ now(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+static bool
+is_check(char **argv)
+{
+	while (*++argv != NULL)
+		if (strcmp(*argv, "check") == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The '-' gives us the command wherever it stands.  -w takes a range after
+ * "check" and nothing elsewhere.
+ */
+static const char *
+short_options(const struct options *o)
+{
+	return o->usage_status == EXIT_UNKNOWN ?
+	    "-l:n:o:w:c:hV" : "-l:n:o:wc:hV";
+}
+
 int
 main(int argc, char **argv)
 {
-	struct arguments a = { .command = NULL };
+	struct arguments a = {
+		.command = NULL, .options = { .table = RUNDIR "/live" }
+	};
 	struct options *o = &a.options;
 	int option, ret;
 
+	o->usage_status = is_check(argv) ? EXIT_UNKNOWN : EXIT_USAGE;
 	/* getopt's messages begin as all others do. */
 	argv[0] = program_invocation_short_name;
 	filter_clear(&o->filter);
 	o->now_us = now();
 	o->style.is_utf8 = text_has_utf8();
 	o->style.has_colour = text_wants_colour();
-	/* The '-' gives us the command wherever it stands. */
-	while ((option = getopt_long(argc, argv, "-l:n:hV", long_options,
-	    NULL)) != -1)
+	while ((option = getopt_long(argc, argv, short_options(o),
+	    long_options, NULL)) != -1)
 		take_option(&a, option);
 	for (; optind < argc; optind++)
 		take_command(&a, argv[optind]);
+	if (a.command == NULL)
+		a.command = subcommands;
+	check_options(&a);
 	take_window(&a);
-	ret = (a.command != NULL ? a.command : subcommands)->run(o);
+	ret = a.command->run(o);
 	free(o->logs);
 	return ret;
 }

@@ -3,11 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stats/logrow.h"
 #include "stats/printer.h"
 #include "stats/when.h"
 
-/* A longer name only pushes its own line to the right. */
+/* Without a terminal a longer name only pushes its own line to the right. */
 #define FILE_WIDTH_MAX	48
+/* Narrower terminals have no year, no duration and no rate; no rate. */
+#define NARROW_WIDTH	100
+#define MEDIUM_WIDTH	115
 
 void
 printer_init(struct printer *p, FILE *out, const struct text_style *style,
@@ -15,8 +19,21 @@ printer_init(struct printer *p, FILE *out, const struct text_style *style,
 {
 	*p = (struct printer){
 		.out = out, .style = *style, .has_json = has_json,
-		.client_width = 15, .file_width = 24
+		.client_width = 15, .file_width = 24,
+		.width = out == stdout ? table_terminal_width() : 0
 	};
+}
+
+static bool
+is_narrow(const struct printer *p)
+{
+	return p->width != 0 && p->width < NARROW_WIDTH;
+}
+
+static bool
+has_rate(const struct printer *p)
+{
+	return p->width == 0 || p->width >= MEDIUM_WIDTH;
 }
 
 static void
@@ -25,7 +42,7 @@ put_time(struct printer *p, uint64_t ts_us)
 	char text[WHEN_TEXT_MAX];
 
 	when_text(ts_us, p->style.is_utc, 19, text);
-	fprintf(p->out, "%s  ", text);
+	fprintf(p->out, "%s  ", is_narrow(p) ? text + 5 : text);
 }
 
 static void
@@ -40,34 +57,48 @@ put_client(struct printer *p, const struct translog_record *rec)
 	    p->client_width);
 }
 
+/* What the columns of an end leave for its name on a terminal. */
+static size_t
+room_for_file(const struct printer *p)
+{
+	size_t used = p->client_width + 19 + 2 + 2 + 5 + 2 + 2 + 11 + 2 + 9;
+
+	if (is_narrow(p))
+		used -= 5;
+	if (!is_narrow(p))
+		used += 2 + 11;
+	if (has_rate(p))
+		used += 2 + 11;
+	return p->width > used + 8 ? p->width - used : 8;
+}
+
 static void
 put_file(struct printer *p, const struct translog_record *rec)
 {
 	const struct translog_bytes *file = &rec->file;
+	size_t room = p->width == 0 ? SIZE_MAX : room_for_file(p);
+	size_t used = 1;
 
 	if (file->len > p->file_width && file->len <= FILE_WIDTH_MAX)
 		p->file_width = file->len;
+	if (p->file_width > room)
+		p->file_width = room;
 	if (file->buf == NULL)
-		fprintf(p->out, "%-*s", (int)p->file_width, "-");
+		fputc('-', p->out);
 	else
-		text_put_column(p->out, &p->style, file->buf, file->len,
-		    p->file_width);
+		used = text_put_short(p->out, &p->style, file->buf,
+		    file->len, p->width == 0 ? room : p->file_width);
+	if (used < p->file_width)
+		fprintf(p->out, "%*s", (int)(p->file_width - used), "");
 }
 
 static void
 put_outcome(struct printer *p, enum outcome outcome)
 {
-	static const char *const colours[] = {
-		[OUTCOME_CLASS_SUCCESS] = "",
-		[OUTCOME_CLASS_NEUTRAL] = "",
-		[OUTCOME_CLASS_REFUSED] = "\033[33m",
-		[OUTCOME_CLASS_FAILURE] = "\033[31m",
-	};
-	const char *colour = p->style.has_colour ?
-	    colours[outcome_class(outcome)] : "";
+	enum text_colour colour = text_colour_of(outcome_class(outcome));
 
-	fprintf(p->out, "  %s%-11s%s", colour, outcome_name(outcome),
-	    *colour != '\0' ? "\033[0m" : "");
+	fprintf(p->out, "  %s%-11s%s", text_colour(&p->style, colour),
+	    outcome_name(outcome), text_colour_end(&p->style, colour));
 }
 
 /* "42.4 kB     12.3 ms   3.4 MB/s", with "-" for what is not known. */
@@ -80,10 +111,12 @@ put_numbers(struct printer *p, const struct translog_record *rec)
 
 	fprintf(p->out, "  %9s", bytes < 0 ? "-" :
 	    text_bytes((uint64_t)bytes, text));
-	fprintf(p->out, "  %11s", us < 0 ? "-" :
-	    text_duration((uint64_t)us, text));
-	fprintf(p->out, "  %11s", bytes < 0 || us < 0 ? "-" :
-	    text_rate((uint64_t)bytes, (uint64_t)us, text));
+	if (!is_narrow(p))
+		fprintf(p->out, "  %11s", us < 0 ? "-" :
+		    text_duration((uint64_t)us, text));
+	if (has_rate(p))
+		fprintf(p->out, "  %11s", bytes < 0 || us < 0 ? "-" :
+		    text_rate((uint64_t)bytes, (uint64_t)us, text));
 }
 
 /* "File not found (error 1 by server)" */
@@ -150,12 +183,39 @@ put_notice(struct printer *p, const struct translog_record *rec)
 }
 
 void
+printer_use_csv(struct printer *p)
+{
+	p->csv = logrow_table();
+	table_print_csv(p->csv, p->out);
+}
+
+void
+printer_free(struct printer *p)
+{
+	if (p->csv != NULL)
+		table_free(p->csv);
+	p->csv = NULL;
+}
+
+static void
+put_csv(struct printer *p, const struct translog_record *rec)
+{
+	if (rec->event != TRANSLOG_TRANSFER)
+		return;
+	table_clear(p->csv);
+	logrow_add(p->csv, rec);
+	table_print_csv_rows(p->csv, p->out);
+}
+
+void
 printer_put(struct printer *p, const struct translog_record *rec,
     const char *raw, size_t len)
 {
 	if (p->has_json) {
 		fwrite(raw, 1, len, p->out);
 		fputc('\n', p->out);
+	} else if (p->csv != NULL) {
+		put_csv(p, rec);
 	} else if (rec->event == TRANSLOG_NOTICE) {
 		put_notice(p, rec);
 	} else {

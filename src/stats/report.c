@@ -1,297 +1,284 @@
-#include <err.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
-#include "stats/json.h"
-#include "stats/report.h"
+#include "stats/sum.h"
 #include "stats/when.h"
+#include "report_parts.h"
 
-static const char *const class_names[] = {
-	[OUTCOME_CLASS_SUCCESS] = "success",
-	[OUTCOME_CLASS_NEUTRAL] = "neutral",
-	[OUTCOME_CLASS_REFUSED] = "refused",
-	[OUTCOME_CLASS_FAILURE] = "failure",
+#define STEP_WIDTH	16	/* of the longest bar */
+#define LINE_WIDTH	80
+#define CLASS_WIDTH	34	/* of a class before its outcomes */
+
+/* The bounds of aggregate_duration_us and aggregate_size_bytes. */
+static const char *const duration_steps[AGGREGATE_STEPS] = {
+	"< 1 ms", "< 10 ms", "< 100 ms", "< 1 s", "< 10 s", "< 1 min",
+	"< 10 min", ">= 10 min"
 };
 
-#define CLASS_COUNT	(sizeof(class_names) / sizeof(class_names[0]))
-
-static const struct {
-	const char *name, *key;
-	unsigned permille;
-} quantiles[] = {
-	{ "p50", "duration_p50_us", 500 },
-	{ "p95", "duration_p95_us", 950 },
-	{ "p99", "duration_p99_us", 990 },
-	{ "max", "duration_max_us", 1000 },
+static const char *const size_steps[AGGREGATE_STEPS] = {
+	"< 1 kB", "< 10 kB", "< 100 kB", "< 1 MB", "< 10 MB", "< 100 MB",
+	"< 1 GB", ">= 1 GB"
 };
 
-#define QUANTILE_COUNT	(sizeof(quantiles) / sizeof(quantiles[0]))
-
-/* A table of the report: whose counters, in which order. */
-struct table {
-	const struct tally *tally;
-	int (*order)(const void *, const void *);
-	/* Whether an entry is worth a row. */
-	bool (*has_row)(const struct tally_counts *counts);
-	const char *title, *list_key, *key, *hex_key;
+/* Where and how. */
+struct output {
+	FILE *out;
+	const struct aggregate *a;
+	const struct text_style *style;
+	size_t top;
 };
 
-static bool
-always(const struct tally_counts *counts)
+/*
+ * "  notfound 10", on a line of its own where the last one is full.
+ * used       columns of it; returns what they are then
+ */
+static size_t
+put_outcome(const struct output *o, enum outcome outcome, size_t used)
 {
-	return counts->requests != 0;
+	char text[64];
+	size_t len;
+
+	len = (size_t)snprintf(text, sizeof(text), "  %s %" PRIu64,
+	    outcome_name(outcome), o->a->outcomes[outcome]);
+	if (used + len > LINE_WIDTH) {
+		fprintf(o->out, "\n%*s", CLASS_WIDTH, "");
+		used = CLASS_WIDTH;
+	}
+	fputs(text, o->out);
+	return used + len;
 }
 
-static bool
-has_failures(const struct tally_counts *counts)
-{
-	return counts->classes[OUTCOME_CLASS_FAILURE] != 0;
-}
-
-/* The rows of a table, at most top; the array is the caller's. */
-static struct tally_entry **
-rows_of(const struct table *table, size_t top, size_t *count)
-{
-	struct tally_entry **rows;
-	size_t i;
-
-	if (top > table->tally->used)
-		top = table->tally->used;
-	rows = calloc(top + 1, sizeof(*rows));
-	if (rows == NULL)
-		err(1, NULL);
-	*count = tally_top(table->tally, table->order, rows, top);
-	for (i = 0; i < *count; i++)
-		if (!table->has_row(&rows[i]->counts))
-			break;
-	*count = i;
-	return rows;
-}
-
+/* "    refused       12   0.1 %   notfound 10  denied 2" */
 static void
-put_window(FILE *out, const struct aggregate *a,
-    const struct text_style *style)
+put_class(const struct output *o, enum outcome_class of_class)
 {
-	char since[WHEN_TEXT_MAX], until[WHEN_TEXT_MAX];
-	uint64_t bad = a->lines.bad + a->lines.torn;
-	uint64_t hours = (a->until_us - a->since_us) / 3600000000;
-
-	when_text(a->since_us, style->is_utc, 16, since);
-	when_text(a->until_us, style->is_utc, 16, until);
-	fprintf(out, "TFTP transfers   %s .. %s   (", since, until);
-	if (hours < 72)
-		fprintf(out, "%" PRIu64 " h", hours);
-	else
-		fprintf(out, "%" PRIu64 " d", hours / 24);
-	fprintf(out, ", %" PRIu64 " log file%s, %" PRIu64 " bad line%s",
-	    a->log_files, a->log_files == 1 ? "" : "s", bad,
-	    bad == 1 ? "" : "s");
-	if (a->lines.torn != 0)
-		fprintf(out, " of which %" PRIu64 " torn", a->lines.torn);
-	if (a->lines.newer != 0)
-		fprintf(out, ", %" PRIu64 " of a newer version",
-		    a->lines.newer);
-	fputs(")\n", out);
-}
-
-/* "  refused       12 (0.1 %)   notfound 10   denied 2" */
-static void
-put_class(FILE *out, const struct aggregate *a, enum outcome_class of_class)
-{
+	const struct aggregate *a = o->a;
+	enum text_colour colour = text_colour_of(of_class);
 	char share[TEXT_NUMBER_MAX];
+	size_t used = CLASS_WIDTH;
 	int i;
 
 	if (a->classes[of_class] == 0)
 		return;
-	fprintf(out, "    %-10s %9" PRIu64 "  %7s ", class_names[of_class],
-	    a->classes[of_class],
+	fprintf(o->out, "    %s%-10s %9" PRIu64 "%s  %7s ",
+	    text_colour(o->style, colour), report_class_names[of_class],
+	    a->classes[of_class], text_colour_end(o->style, colour),
 	    text_share(a->classes[of_class], a->requests, share));
 	for (i = OUTCOME_NONE + 1; i < OUTCOME_COUNT; i++)
 		if (a->outcomes[i] != 0 &&
 		    outcome_class((enum outcome)i) == of_class)
-			fprintf(out, "  %s %" PRIu64,
-			    outcome_name((enum outcome)i), a->outcomes[i]);
-	fputc('\n', out);
+			used = put_outcome(o, (enum outcome)i, used);
+	fputc('\n', o->out);
 }
 
 static void
-put_requests(FILE *out, const struct aggregate *a)
+put_count(FILE *out, uint64_t count, const char *what)
 {
+	fprintf(out, "%" PRIu64 " %s%s", count, what, count == 1 ? "" : "s");
+}
+
+static void
+put_requests(const struct output *o)
+{
+	const struct aggregate *a = o->a;
 	size_t i;
 
-	fprintf(out, "  Requests     %9" PRIu64 "\n", a->requests);
-	for (i = 0; i < CLASS_COUNT; i++)
-		put_class(out, a, (enum outcome_class)i);
-	fprintf(out, "  Still open   %9" PRIu64 "\n", a->open);
+	fprintf(o->out, "  Requests     %9" PRIu64 "   ", a->requests);
+	put_count(o->out, a->reads, "read");
+	fputs(", ", o->out);
+	put_count(o->out, a->writes, "write");
+	fputc('\n', o->out);
+	for (i = 0; i < REPORT_CLASSES; i++)
+		put_class(o, (enum outcome_class)i);
+	fprintf(o->out, "  Still open   %9" PRIu64, a->open);
+	if (a->now.is_known) {
+		fprintf(o->out, "   active now %" PRIu64 ": ",
+		    a->now.active);
+		put_count(o->out, a->now.reads, "read");
+		fputs(", ", o->out);
+		put_count(o->out, a->now.writes, "write");
+	}
+	fputc('\n', o->out);
 }
 
 static void
-put_durations(FILE *out, const struct aggregate *a)
+put_quantiles(const struct output *o, const struct hist *h,
+    const struct report_quantile *quantiles, size_t count,
+    const char *(*show)(uint64_t, char *))
 {
 	char number[TEXT_NUMBER_MAX];
 	size_t i;
 
-	if (a->duration_us.count == 0)
-		return;
-	fputs("  Duration     ", out);
-	for (i = 0; i < QUANTILE_COUNT; i++)
-		fprintf(out, "%s%s %s", i == 0 ? "" : "   ",
+	for (i = 0; i < count; i++)
+		fprintf(o->out, "%s%s %s", i == 0 ? "" : "   ",
 		    quantiles[i].name,
-		    text_duration(hist_quantile(&a->duration_us,
-		    quantiles[i].permille), number));
-	fputs("   (successful)\n", out);
+		    show(hist_quantile(h, quantiles[i].permille), number));
+}
+
+static const char *
+show_duration(uint64_t us, char *out)
+{
+	return text_duration(us, out);
+}
+
+static const char *
+show_speed(uint64_t bytes, char *out)
+{
+	return text_speed(bytes, out);
 }
 
 static void
-put_traffic(FILE *out, const struct aggregate *a)
+put_times(const struct output *o)
 {
-	char sent[TEXT_NUMBER_MAX], received[TEXT_NUMBER_MAX];
-	char share[TEXT_NUMBER_MAX];
+	const struct aggregate *a = o->a;
 
-	fprintf(out, "  Bytes        sent %s   received %s\n",
+	if (a->duration_us.count != 0) {
+		fputs("  Duration     ", o->out);
+		put_quantiles(o, &a->duration_us, report_durations,
+		    REPORT_DURATIONS, show_duration);
+		fputc('\n', o->out);
+	}
+	if (a->first_reply_us.count != 0) {
+		fputs("  First reply  ", o->out);
+		put_quantiles(o, &a->first_reply_us, report_first_replies,
+		    REPORT_FIRST_REPLIES, show_duration);
+		fputc('\n', o->out);
+	}
+}
+
+static void
+put_traffic(const struct output *o)
+{
+	const struct aggregate *a = o->a;
+	char sent[TEXT_NUMBER_MAX], received[TEXT_NUMBER_MAX];
+	uint64_t busy_us = aggregate_busy_us(a), bytes = a->bytes_sent;
+
+	fprintf(o->out, "  Bytes        sent %s   received %s\n",
 	    text_bytes(a->bytes_sent, sent),
 	    text_bytes(a->bytes_received, received));
-	put_durations(out, a);
-	fprintf(out, "  Retransmits  %" PRIu64 " packet%s in %s of requests\n",
-	    a->retransmits, a->retransmits == 1 ? "" : "s",
+	sum_add(&bytes, a->bytes_received);
+	if (bytes == 0 || busy_us == 0)
+		return;
+	fprintf(o->out, "  Rate         %s in %s busy",
+	    text_rate(bytes, busy_us, sent), text_duration(busy_us, received));
+	if (a->rate.count != 0) {
+		fputs("   ", o->out);
+		put_quantiles(o, &a->rate, report_rates, REPORT_RATES,
+		    show_speed);
+	}
+	fputc('\n', o->out);
+}
+
+static void
+put_retransmits(const struct output *o)
+{
+	const struct aggregate *a = o->a;
+	char share[TEXT_NUMBER_MAX];
+
+	fputs("  Retransmits  ", o->out);
+	put_count(o->out, a->retransmits, "packet");
+	if (a->packets_sent != 0)
+		fprintf(o->out, " (%s)",
+		    text_share(a->retransmits, a->packets_sent, share));
+	fprintf(o->out, " in %s of requests\n",
 	    text_share(a->retransmitted, a->requests, share));
 }
 
 static void
-put_table(FILE *out, const struct text_style *style,
-    const struct table *table, size_t top)
+put_spark(const struct output *o)
 {
-	struct tally_entry **rows;
-	char bytes[TEXT_NUMBER_MAX];
-	size_t i, count;
+	char peak[WHEN_TEXT_MAX], label[32];
+	struct report_spark s;
+	bool is_hour;
 
-	rows = rows_of(table, top, &count);
-	if (count != 0)
-		fprintf(out, "\n%-40s %9s %10s %9s %9s\n", table->title,
-		    "requests", "bytes", "refused", "failure");
-	for (i = 0; i < count; i++) {
-		const struct tally_counts *c = &rows[i]->counts;
+	if (!report_spark_make(&s, o->a))
+		return;
+	is_hour = o->a->calendar->unit == CALENDAR_HOUR;
+	if (s.group == 1)
+		snprintf(label, sizeof(label), "Per %s", s.unit);
+	else
+		snprintf(label, sizeof(label), "Per %zu %ss", s.group,
+		    s.unit);
+	fprintf(o->out, "  %-11s  ", label);
+	text_put_spark(o->out, o->style, s.requests, s.count);
+	when_text(s.starts_us[s.peak], o->style->is_utc, is_hour ? 16 : 10,
+	    peak);
+	fprintf(o->out, "%speak %" PRIu64 " %s %s\n",
+	    s.count > 30 ? "\n               " : "   ", s.requests[s.peak],
+	    is_hour ? "at" : s.group == 1 ? "on" : "from",
+	    is_hour ? peak + 11 : peak);
+	report_spark_free(&s);
+}
 
-		fputs("  ", out);
-		text_put_column(out, style, rows[i]->name, rows[i]->len, 38);
-		fprintf(out, " %9" PRIu64 " %10s %9" PRIu64 " %9" PRIu64 "\n",
-		    c->requests, text_bytes(c->bytes, bytes),
-		    c->classes[OUTCOME_CLASS_REFUSED],
-		    c->classes[OUTCOME_CLASS_FAILURE]);
-	}
-	free(rows);
+/* "    < 10 ms  ########            1204" */
+static void
+put_step(const struct output *o, const uint64_t *steps, size_t i,
+    const char *label)
+{
+	uint64_t max = 0;
+	size_t k, used;
+
+	for (k = 0; k < AGGREGATE_STEPS; k++)
+		if (steps[k] > max)
+			max = steps[k];
+	fprintf(o->out, "  %10s  ", label);
+	used = text_put_bar(o->out, o->style, steps[i], max, STEP_WIDTH);
+	fprintf(o->out, "%*s%9" PRIu64, (int)(STEP_WIDTH - used), "",
+	    steps[i]);
 }
 
 static void
-tables_of(const struct aggregate *a, struct table tables[static 2])
+put_steps(const struct output *o)
 {
-	tables[0] = (struct table){
-		&a->files, tally_by_requests, always,
-		"Top files", "top_files", "file", "file_hex"
-	};
-	tables[1] = (struct table){
-		&a->clients, tally_by_failures, has_failures,
-		"Clients with failures", "top_clients", "client", "client_hex"
-	};
+	const struct aggregate *a = o->a;
+	size_t i, first = AGGREGATE_STEPS, last = 0;
+
+	for (i = 0; i < AGGREGATE_STEPS; i++) {
+		if (a->durations[i] == 0 && a->sizes[i] == 0)
+			continue;
+		if (first == AGGREGATE_STEPS)
+			first = i;
+		last = i;
+	}
+	if (first == AGGREGATE_STEPS)
+		return;
+	fprintf(o->out, "\n%s%-41s%s%s\n", text_colour(o->style, TEXT_BOLD),
+	    "How long", "How large", text_colour_end(o->style, TEXT_BOLD));
+	for (i = first; i <= last; i++) {
+		put_step(o, a->durations, i, duration_steps[i]);
+		fputs("  ", o->out);
+		put_step(o, a->sizes, i, size_steps[i]);
+		fputc('\n', o->out);
+	}
+}
+
+/* Frees the table. */
+static void
+put_table(const struct output *o, struct table *t)
+{
+	if (table_rows(t) != 0)
+		fputc('\n', o->out);
+	table_print_text(t, o->style, table_terminal_width(), o->out);
+	table_free(t);
 }
 
 void
 report_text(FILE *out, const struct aggregate *a,
     const struct text_style *style, size_t top)
 {
-	struct table tables[2];
+	const struct output o = { out, a, style, top };
+	const struct scan_result head = report_head(a);
 
-	tables_of(a, tables);
-	put_window(out, a, style);
-	put_requests(out, a);
-	put_traffic(out, a);
-	put_table(out, style, &tables[0], top);
-	put_table(out, style, &tables[1], top);
-}
-
-static void
-json_ts(struct json *j, const char *key, uint64_t ts_us)
-{
-	char ts[TRANSLOG_TS_LEN + 1];
-
-	translog_put_ts(ts_us, ts);
-	json_text(j, key, ts);
-}
-
-static void
-json_outcomes(struct json *j, const struct aggregate *a)
-{
-	size_t i;
-
-	for (i = 0; i < CLASS_COUNT; i++)
-		json_int(j, class_names[i], a->classes[i]);
-	json_int(j, "open", a->open);
-	json_open(j, "outcomes", '{');
-	for (i = OUTCOME_NONE + 1; i < OUTCOME_COUNT; i++)
-		json_int(j, outcome_name((enum outcome)i), a->outcomes[i]);
-	json_close(j, '}');
-}
-
-static void
-json_traffic(struct json *j, const struct aggregate *a)
-{
-	size_t i;
-
-	json_int(j, "bytes_sent", a->bytes_sent);
-	json_int(j, "bytes_received", a->bytes_received);
-	json_int(j, "duration_count", a->duration_us.count);
-	for (i = 0; i < QUANTILE_COUNT; i++)
-		json_int(j, quantiles[i].key, hist_quantile(&a->duration_us,
-		    quantiles[i].permille));
-	json_int(j, "retransmits", a->retransmits);
-	json_int(j, "retransmitted_requests", a->retransmitted);
-}
-
-static void
-json_table(struct json *j, const struct table *table, size_t top)
-{
-	struct tally_entry **rows;
-	size_t i, k, count;
-
-	rows = rows_of(table, top, &count);
-	json_open(j, table->list_key, '[');
-	for (i = 0; i < count; i++) {
-		json_open(j, NULL, '{');
-		json_bytes(j, table->key, table->hex_key, rows[i]->name,
-		    rows[i]->len);
-		json_int(j, "requests", rows[i]->counts.requests);
-		json_int(j, "bytes", rows[i]->counts.bytes);
-		for (k = 0; k < CLASS_COUNT; k++)
-			json_int(j, class_names[k],
-			    rows[i]->counts.classes[k]);
-		json_close(j, '}');
-	}
-	json_close(j, ']');
-	free(rows);
-}
-
-void
-report_json(FILE *out, const struct aggregate *a, size_t top)
-{
-	struct json j = { .out = out };
-	struct table tables[2];
-
-	tables_of(a, tables);
-	json_open(&j, NULL, '{');
-	json_int(&j, "schema", 1);
-	json_text(&j, "report", "summary");
-	json_ts(&j, "since", a->since_us);
-	json_ts(&j, "until", a->until_us);
-	json_int(&j, "log_files", a->log_files);
-	json_int(&j, "bad_lines", a->lines.bad);
-	json_int(&j, "torn_lines", a->lines.torn);
-	json_int(&j, "newer_lines", a->lines.newer);
-	json_int(&j, "requests", a->requests);
-	json_outcomes(&j, a);
-	json_traffic(&j, a);
-	json_table(&j, &tables[0], top);
-	json_table(&j, &tables[1], top);
-	json_close(&j, '}');
-	fputc('\n', out);
+	scan_head_text(out, "TFTP transfers", &head, style);
+	put_requests(&o);
+	put_traffic(&o);
+	put_times(&o);
+	put_retransmits(&o);
+	put_spark(&o);
+	put_steps(&o);
+	put_table(&o, report_files(a, top));
+	put_table(&o, report_errors(a, top));
+	put_table(&o, report_clients(a, top));
+	if (a->hints != NULL)
+		hints_print(a->hints, out, style);
 }

@@ -91,10 +91,11 @@ tally_of(struct tally *t, const uint8_t *name, size_t len)
 		grow(t);
 	i = find(t, hash, name, len);
 	if (t->slots[i] == NULL) {
-		if (t->used == t->max)
+		if (t->used == t->max || len > TALLY_BYTES_MAX - t->bytes)
 			return &t->rest;
 		t->slots[i] = new_entry(hash, name, len);
 		t->used++;
+		t->bytes += len;
 	}
 	return &t->slots[i]->counts;
 }

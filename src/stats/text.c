@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "record/jsonl.h"
+#include "stats/sum.h"
 #include "stats/text.h"
 
 bool
@@ -32,30 +33,155 @@ text_has_utf8(void)
 	return has_utf8;
 }
 
+/* A character, or what is none, and how it is shown. */
+struct unit {
+	size_t len, columns;
+	enum { UNIT_RAW, UNIT_BACKSLASH, UNIT_HEX } shown;
+};
+
+/* The columns of a character: East Asian and pictures 2, accents 0. */
+static size_t
+width_of(uint32_t code)
+{
+	static const struct {
+		uint32_t first, last;
+		size_t columns;
+	} ranges[] = {
+		{ 0x0300, 0x036f, 0 }, { 0x1100, 0x115f, 2 },
+		{ 0x1ab0, 0x1aff, 0 }, { 0x1dc0, 0x1dff, 0 },
+		{ 0x20d0, 0x20ff, 0 }, { 0x231a, 0x231b, 2 },
+		{ 0x23e9, 0x23ec, 2 }, { 0x2e80, 0x303e, 2 },
+		{ 0x3041, 0x33ff, 2 }, { 0x3400, 0x4dbf, 2 },
+		{ 0x4e00, 0xa4cf, 2 }, { 0xa960, 0xa97f, 2 },
+		{ 0xac00, 0xd7a3, 2 }, { 0xf900, 0xfaff, 2 },
+		{ 0xfe20, 0xfe2f, 0 }, { 0xfe30, 0xfe6f, 2 },
+		{ 0xff00, 0xff60, 2 }, { 0xffe0, 0xffe6, 2 },
+		{ 0x16fe0, 0x18cff, 2 }, { 0x1b000, 0x1b2ff, 2 },
+		{ 0x1f004, 0x1f004, 2 }, { 0x1f0cf, 0x1f0cf, 2 },
+		{ 0x1f18e, 0x1f320, 2 }, { 0x1f32d, 0x1f64f, 2 },
+		{ 0x1f680, 0x1f6ff, 2 }, { 0x1f7e0, 0x1f7eb, 2 },
+		{ 0x1f90c, 0x1f9ff, 2 }, { 0x1fa70, 0x1faff, 2 },
+		{ 0x20000, 0x3fffd, 2 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]) &&
+	    code >= ranges[i].first; i++)
+		if (code <= ranges[i].last)
+			return ranges[i].columns;
+	return 1;
+}
+
+static struct unit
+unit_at(const struct text_style *style, const uint8_t *bytes, size_t len)
+{
+	uint32_t code = 0;
+	size_t n = jsonl_utf8(bytes, len, &code);
+
+	if (n == 1 && code == '\\')
+		return (struct unit){ 1, 2, UNIT_BACKSLASH };
+	if (n != 0 && !jsonl_is_unsafe(code) && (n == 1 || style->is_utf8))
+		return (struct unit){ n, width_of(code), UNIT_RAW };
+	if (n == 0)
+		n = 1;
+	return (struct unit){ n, n * 4, UNIT_HEX };
+}
+
+static void
+put_unit(FILE *out, const struct unit *unit, const uint8_t *bytes)
+{
+	size_t i;
+
+	if (unit->shown == UNIT_RAW)
+		fwrite(bytes, 1, unit->len, out);
+	else if (unit->shown == UNIT_BACKSLASH)
+		fputs("\\\\", out);
+	else
+		for (i = 0; i < unit->len; i++)
+			fprintf(out, "\\x%02x", bytes[i]);
+}
+
 size_t
 text_put_bytes(FILE *out, const struct text_style *style,
     const uint8_t *bytes, size_t len)
 {
-	size_t at, n, taken, columns = 0;
-	uint32_t code = 0;
+	size_t at, columns = 0;
+	struct unit unit;
 
-	for (at = 0; at < len; at += taken) {
-		n = jsonl_utf8(bytes + at, len - at, &code);
-		taken = n != 0 ? n : 1;
-		if (code == '\\' && n != 0) {
-			columns += 2;
-			fputs("\\\\", out);
-		} else if (n != 0 && !jsonl_is_unsafe(code) &&
-		    (n == 1 || style->is_utf8)) {
-			columns++;
-			fwrite(bytes + at, 1, n, out);
-		} else {
-			columns += taken * 4;
-			for (n = 0; n < taken; n++)
-				fprintf(out, "\\x%02x", bytes[at + n]);
-		}
+	for (at = 0; at < len; at += unit.len) {
+		unit = unit_at(style, bytes + at, len - at);
+		put_unit(out, &unit, bytes + at);
+		columns += unit.columns;
 	}
 	return columns;
+}
+
+size_t
+text_columns(const struct text_style *style, const uint8_t *bytes,
+    size_t len)
+{
+	size_t at, columns = 0;
+	struct unit unit;
+
+	for (at = 0; at < len; at += unit.len) {
+		unit = unit_at(style, bytes + at, len - at);
+		columns += unit.columns;
+	}
+	return columns;
+}
+
+/* How many bytes of the front fit into width columns. */
+static size_t
+front(const struct text_style *style, const uint8_t *bytes, size_t len,
+    size_t width)
+{
+	size_t at, columns = 0;
+	struct unit unit;
+
+	for (at = 0; at < len; at += unit.len) {
+		unit = unit_at(style, bytes + at, len - at);
+		columns += unit.columns;
+		if (columns > width)
+			break;
+	}
+	return at;
+}
+
+/* Where the end begins that fits into width columns of all. */
+static size_t
+back(const struct text_style *style, const uint8_t *bytes, size_t len,
+    size_t all, size_t width)
+{
+	size_t at = 0;
+	struct unit unit;
+
+	while (at < len && all > width) {
+		unit = unit_at(style, bytes + at, len - at);
+		all -= unit.columns;
+		at += unit.len;
+	}
+	return at;
+}
+
+size_t
+text_put_short(FILE *out, const struct text_style *style,
+    const uint8_t *bytes, size_t len, size_t width)
+{
+	const char *dots = style->is_utf8 ? "\xe2\x80\xa6" : "..";
+	size_t dots_width = style->is_utf8 ? 1 : 2;
+	size_t all = text_columns(style, bytes, len), columns, half, from;
+
+	if (all <= width)
+		return text_put_bytes(out, style, bytes, len);
+	if (width < dots_width)
+		return 0;
+	half = (width - dots_width) / 2;
+	columns = text_put_bytes(out, style, bytes,
+	    front(style, bytes, len, half));
+	fputs(dots, out);
+	columns += dots_width;
+	from = back(style, bytes, len, all, width - columns);
+	return columns + text_put_bytes(out, style, bytes + from, len - from);
 }
 
 void
@@ -116,37 +242,130 @@ text_duration(uint64_t us, char out[static TEXT_NUMBER_MAX])
 }
 
 const char *
-text_rate(uint64_t bytes, uint64_t us, char out[static TEXT_NUMBER_MAX])
+text_speed(uint64_t bytes, char out[static TEXT_NUMBER_MAX])
 {
-	uint64_t rate;
-
-	if (bytes == 0 || us == 0) {
-		strcpy(out, "-");
-		return out;
-	}
-	if (bytes <= UINT64_MAX / 1000000)
-		rate = bytes * 1000000 / us;
-	else if (us >= 1000000)
-		rate = bytes / (us / 1000000);
-	else
-		rate = UINT64_MAX;
-	text_bytes(rate, out);
+	text_bytes(bytes, out);
 	strcat(out, "/s");
 	return out;
 }
 
 const char *
-text_share(uint64_t part, uint64_t whole, char out[static TEXT_NUMBER_MAX])
+text_rate(uint64_t bytes, uint64_t us, char out[static TEXT_NUMBER_MAX])
 {
-	unsigned permille;
+	if (bytes == 0 || us == 0) {
+		strcpy(out, "-");
+		return out;
+	}
+	return text_speed(sum_rate(bytes, us), out);
+}
 
+unsigned
+text_permille(uint64_t part, uint64_t whole)
+{
+	if (whole == 0)
+		return 0;
+	if (part > whole)
+		part = whole;
 	if (whole > UINT64_MAX / 2000) {
 		part /= 2000;
 		whole /= 2000;
 	}
-	permille = whole == 0 ? 0 :
-	    (unsigned)((part * 1000 + whole / 2) / whole);
+	return (unsigned)((part * 1000 + whole / 2) / whole);
+}
+
+const char *
+text_share(uint64_t part, uint64_t whole, char out[static TEXT_NUMBER_MAX])
+{
+	unsigned permille = text_permille(part, whole);
+
 	snprintf(out, TEXT_NUMBER_MAX, "%u.%u %%", permille / 10,
 	    permille % 10);
 	return out;
+}
+
+/* value of max in steps, rounded up, so that only 0 is none. */
+static uint64_t
+steps_of(uint64_t value, uint64_t max, uint64_t steps)
+{
+	if (value == 0 || max == 0)
+		return 0;
+	if (value >= max)
+		return steps;
+	while (max > UINT64_MAX / (steps + 1)) {
+		value /= 2;
+		max /= 2;
+	}
+	return value == 0 ? 1 : (value * steps + max - 1) / max;
+}
+
+size_t
+text_put_bar(FILE *out, const struct text_style *style, uint64_t value,
+    uint64_t max, size_t width)
+{
+	/* A full block and those of one to seven eighths, from the left. */
+	static const char *const eighths[] = {
+		"\xe2\x96\x88", "\xe2\x96\x8f", "\xe2\x96\x8e",
+		"\xe2\x96\x8d", "\xe2\x96\x8c", "\xe2\x96\x8b",
+		"\xe2\x96\x8a", "\xe2\x96\x89"
+	};
+	uint64_t parts = style->is_utf8 ? 8 : 1;
+	uint64_t steps = steps_of(value, max, width * parts), i;
+
+	for (i = 0; i < steps / parts; i++)
+		fputs(style->is_utf8 ? eighths[0] : "#", out);
+	if (steps % parts != 0)
+		fputs(eighths[steps % parts], out);
+	return (size_t)((steps + parts - 1) / parts);
+}
+
+void
+text_put_spark(FILE *out, const struct text_style *style,
+    const uint64_t *values, size_t count)
+{
+	/* Nothing at all is a gap in ASCII, a thin line is little. */
+	static const char ascii[] = " .:-=+*#@";
+	static const char *const blocks[] = {
+		" ", "\xe2\x96\x81", "\xe2\x96\x82", "\xe2\x96\x83",
+		"\xe2\x96\x84", "\xe2\x96\x85", "\xe2\x96\x86",
+		"\xe2\x96\x87", "\xe2\x96\x88"
+	};
+	uint64_t max = 0, step;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (values[i] > max)
+			max = values[i];
+	for (i = 0; i < count; i++) {
+		step = steps_of(values[i], max, 8);
+		if (style->is_utf8)
+			fputs(blocks[step], out);
+		else
+			fputc(ascii[step], out);
+	}
+}
+
+static const char *const colours[] = {
+	[TEXT_PLAIN] = "",
+	[TEXT_BOLD] = "\033[1m",
+	[TEXT_RED] = "\033[31m",
+	[TEXT_YELLOW] = "\033[33m",
+};
+
+const char *
+text_colour(const struct text_style *style, enum text_colour colour)
+{
+	return style->has_colour ? colours[colour] : "";
+}
+
+const char *
+text_colour_end(const struct text_style *style, enum text_colour colour)
+{
+	return style->has_colour && colour != TEXT_PLAIN ? "\033[0m" : "";
+}
+
+enum text_colour
+text_colour_of(enum outcome_class of_class)
+{
+	return of_class == OUTCOME_CLASS_FAILURE ? TEXT_RED :
+	    of_class == OUTCOME_CLASS_REFUSED ? TEXT_YELLOW : TEXT_PLAIN;
 }

@@ -2,7 +2,9 @@
 # make load, make soak: many transfers, and then is everything as it was?
 # All need root and python3; ARGS= passes options, N= is the number of
 # transfers of a soak.  make all and make check build none of it.
-BENCH_TOOLS = tests/bench/tftp-load tests/bench/tftp-limit
+# make bench-stats: how fast a log is read; ARGS=--full, 10 million records.
+BENCH_TOOLS = tests/bench/tftp-load tests/bench/tftp-limit \
+	tests/bench/bench-stats-log
 EXTRA_PROGRAMS = $(BENCH_TOOLS)
 
 # Without the hardening: a yardstick has no need of it.
@@ -17,6 +19,9 @@ tests_bench_tftp_load_SOURCES = \
 tests_bench_tftp_load_CFLAGS = $(BENCH_CFLAGS)
 tests_bench_tftp_limit_SOURCES = tests/bench/limit.c
 tests_bench_tftp_limit_CFLAGS = $(BENCH_CFLAGS)
+tests_bench_bench_stats_log_SOURCES = tests/bench/bench-stats-log.c
+tests_bench_bench_stats_log_CFLAGS = $(BENCH_CFLAGS)
+tests_bench_bench_stats_log_LDADD = librecord.a libcore.a
 
 bench: $(sbin_PROGRAMS) $(BENCH_TOOLS)
 	python3 $(srcdir)/tests/bench/bench.py --build . $(ARGS)
@@ -25,12 +30,15 @@ load: $(sbin_PROGRAMS) $(BENCH_TOOLS)
 soak: $(sbin_PROGRAMS) $(BENCH_TOOLS)
 	python3 $(srcdir)/tests/bench/soak.py soak --build . \
 		--total $(N) $(ARGS)
+bench-stats: tftpd-stats$(EXEEXT) tests/bench/bench-stats-log$(EXEEXT)
+	python3 $(srcdir)/tests/bench/bench-stats.py --build . $(ARGS)
 N = 100000
 clean-local:
 	rm -f $(BENCH_TOOLS)
-.PHONY: bench load soak
+.PHONY: bench bench-stats load soak
 
 EXTRA_DIST += doc/performance.md \
-	tests/bench/bench.py tests/bench/extras.py tests/bench/lane.py \
+	tests/bench/bench.py tests/bench/bench-stats.py \
+	tests/bench/extras.py tests/bench/lane.py \
 	tests/bench/report.py tests/bench/rows.py tests/bench/servers.py \
 	tests/bench/soak.py

@@ -99,12 +99,38 @@ note_record(struct found *f, const struct translog_record *rec,
 	count_transfer(f, rec);
 }
 
+static bool
+same_bytes(struct translog_bytes a, struct translog_bytes b)
+{
+	return (a.buf == NULL) == (b.buf == NULL) && a.len == b.len &&
+	    (a.len == 0 || memcmp(a.buf, b.buf, a.len) == 0);
+}
+
+static bool
+same_record(const struct translog_record *a, const struct translog_record *b)
+{
+	return a->ts_us == b->ts_us && a->event == b->event &&
+	    a->op == b->op && a->outcome == b->outcome &&
+	    strcmp(a->id, b->id) == 0 && strcmp(a->client, b->client) == 0 &&
+	    strcmp(a->server, b->server) == 0 &&
+	    strcmp(a->mode, b->mode) == 0 &&
+	    strcmp(a->error_by, b->error_by) == 0 &&
+	    memcmp(a->numbers, b->numbers, sizeof(a->numbers)) == 0 &&
+	    same_bytes(a->file, b->file) && same_bytes(a->path, b->path) &&
+	    same_bytes(a->asked, b->asked) &&
+	    same_bytes(a->message, b->message);
+}
+
 static enum translog_verdict
 try_piece(struct found *f, const char *piece, size_t len)
 {
-	struct translog_line line;
+	struct translog_line line, quick;
 	enum translog_verdict verdict = translog_parse(piece, len, &line);
 
+	FUZZ_HOLDS(translog_scan(piece, len, &quick) == verdict &&
+	    (verdict != TRANSLOG_OK || (line.rec.is_cut == quick.rec.is_cut &&
+	    same_record(&line.rec, &quick.rec))),
+	    "the quick scanner says what the parser says");
 	if (verdict == TRANSLOG_OK)
 		note_record(f, &line.rec, piece, len);
 	if (verdict == TRANSLOG_NEWER)
@@ -170,13 +196,6 @@ check_bytes(const struct translog_line *line, struct translog_bytes bytes)
 	    sizeof(line->text)), "texts lie in the line");
 }
 
-static bool
-same_bytes(struct translog_bytes a, struct translog_bytes b)
-{
-	return (a.buf == NULL) == (b.buf == NULL) && a.len == b.len &&
-	    (a.len == 0 || memcmp(a.buf, b.buf, a.len) == 0);
-}
-
 /* Written as we write it, it is the same record. */
 static void
 check_again(const struct translog_record *rec)
@@ -191,19 +210,7 @@ check_again(const struct translog_record *rec)
 	    "a record can be written again");
 	if (is->is_cut)
 		return;
-	FUZZ_HOLDS(is->ts_us == rec->ts_us && is->event == rec->event &&
-	    is->op == rec->op && is->outcome == rec->outcome &&
-	    strcmp(is->id, rec->id) == 0 &&
-	    strcmp(is->client, rec->client) == 0 &&
-	    strcmp(is->server, rec->server) == 0 &&
-	    strcmp(is->mode, rec->mode) == 0 &&
-	    strcmp(is->error_by, rec->error_by) == 0 &&
-	    memcmp(is->numbers, rec->numbers, sizeof(rec->numbers)) == 0 &&
-	    same_bytes(is->file, rec->file) &&
-	    same_bytes(is->path, rec->path) &&
-	    same_bytes(is->asked, rec->asked) &&
-	    same_bytes(is->message, rec->message),
-	    "written again it is the same");
+	FUZZ_HOLDS(same_record(is, rec), "written again it is the same");
 }
 
 static void

@@ -130,6 +130,23 @@ too_many_names(void)
 }
 
 static void
+too_long_names(void)
+{
+	static uint8_t name[1 << 20];
+	struct tally t;
+	int i;
+
+	tally_init(&t, 1000);
+	for (i = 0; i < 20; i++) {
+		name[0] = (uint8_t)i;
+		tally_of(&t, name, sizeof(name))->requests++;
+	}
+	T_OK(t.used == TALLY_BYTES_MAX / sizeof(name) &&
+	    t.rest.requests == 20 - t.used, "their length has a limit, too");
+	tally_free(&t);
+}
+
+static void
 sums(void)
 {
 	struct aggregate *a = aggregate_new();
@@ -185,6 +202,7 @@ main(void)
 		{ "tallies", tallies },
 		{ "ties", ties_have_an_order },
 		{ "too many names", too_many_names },
+		{ "too long names", too_long_names },
 		{ "sums", sums },
 		CU_TEST_INFO_NULL
 	};

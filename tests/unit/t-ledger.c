@@ -105,6 +105,55 @@ records_by_their_filter(void)
 	ledger_free(&l);
 }
 
+/* As many as open at once are remembered, whatever has passed by. */
+static void
+what_is_open(void)
+{
+	struct ledger l = { 0 };
+	uint64_t id, sum = 0;
+	size_t at = 0, found = 0;
+
+	T_OK(!ledger_next_open(&l, &at, &id), "of an empty one none is open");
+	for (id = 0; id < 10000; id++)
+		ledger_start(&l, id, id % 3 == 0);
+	for (id = 0; id < 10000; id++)
+		if (id % 10 != 0)
+			ledger_end(&l, id, false);
+	T_OK(l.open == 334, "every tenth of every third is open and wanted");
+	for (at = 0; ledger_next_open(&l, &at, &id); found++)
+		sum += id;
+	T_OK(found == 1000 && sum == 4995000, "each open one is given once");
+	T_OK(ledger_state_of(&l, 0) == LEDGER_OPEN &&
+	    ledger_state_of(&l, 10) == LEDGER_OPEN &&
+	    ledger_state_of(&l, 11) == LEDGER_OVER &&
+	    ledger_state_of(&l, 10001) == LEDGER_UNKNOWN, "states");
+	ledger_free(&l);
+}
+
+static void
+the_oldest_is_forgotten(void)
+{
+	const uint64_t many = 3 * LEDGER_ENDED;
+	struct ledger l = { 0 };
+	uint64_t id, known = 0;
+
+	ledger_start(&l, UINT64_MAX, true);
+	for (id = 0; id < many; id++) {
+		ledger_start(&l, id, true);
+		if (!ledger_end(&l, id, id % 2 != 0))
+			T_OK(false, "each end counts");
+	}
+	for (id = 0; id < many; id++)
+		known += ledger_state_of(&l, id) == LEDGER_OVER;
+	T_OK(known == LEDGER_ENDED, "so many are remembered");
+	T_OK(ledger_state_of(&l, many - LEDGER_ENDED) == LEDGER_OVER &&
+	    ledger_state_of(&l, many - LEDGER_ENDED - 1) == LEDGER_UNKNOWN,
+	    "and these are the last");
+	T_OK(l.open == 1 && ledger_end(&l, UINT64_MAX, true),
+	    "what is open is not forgotten");
+	ledger_free(&l);
+}
+
 int
 main(void)
 {
@@ -112,6 +161,8 @@ main(void)
 		{ "stories", stories },
 		{ "unwanted starts", unwanted_starts_are_not_open },
 		{ "records", records_by_their_filter },
+		{ "what is open", what_is_open },
+		{ "the oldest is forgotten", the_oldest_is_forgotten },
 		CU_TEST_INFO_NULL
 	};
 	CU_SuiteInfo suites[] = {

@@ -160,6 +160,98 @@ json(void)
 	free(out);
 }
 
+static void
+names_lose_their_middle(void)
+{
+	static const struct {
+		const char *what, *name;
+		size_t width;
+		const char *utf8, *ascii;
+	} cases[] = {
+		{ "what fits stays", "abcdef", 6, "abcdef", "abcdef" },
+		{ "in the middle", "abcdefgh", 7, "abc\xe2\x80\xa6""fgh",
+		    "ab..fgh" },
+		{ "whole escapes only", "a\x1b\x1b\x1bz", 8,
+		    "a\xe2\x80\xa6\\x1bz", "a..\\x1bz" },
+		{ "whole characters only", "\xc3\xa4\xc3\xa4\xc3\xa4", 2,
+		    "\xe2\x80\xa6\xc3\xa4", ".." },
+		{ "a wide character takes two columns",
+		    "a\xe6\xb1\x89\xf0\x9f\x98\x80z", 5,
+		    "a\xe2\x80\xa6\xf0\x9f\x98\x80z", "a..z" },
+		{ "an accent takes none", "ae\xcc\x81" "b", 3,
+		    "ae\xcc\x81" "b", ".." "b" },
+		{ "no room for dots", "abc", 0, "", "" },
+	};
+	const struct text_style *styles[] = { &utf8, &ascii };
+	char *out;
+	size_t i, k, size, columns;
+	FILE *f;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (k = 0; k < 2; k++) {
+			f = open_memstream(&out, &size);
+			columns = text_put_short(f, styles[k],
+			    (const uint8_t *)cases[i].name,
+			    strlen(cases[i].name), cases[i].width);
+			fclose(f);
+			T_OK(strcmp(out, k == 0 ? cases[i].utf8 :
+			    cases[i].ascii) == 0, cases[i].what);
+			T_OK(columns <= cases[i].width, "it fits");
+			free(out);
+		}
+}
+
+static void
+bars(void)
+{
+	static const struct {
+		const char *what;
+		uint64_t value, max;
+		const char *utf8, *ascii;
+	} cases[] = {
+		{ "nothing", 0, 10, "", "" },
+		{ "nothing of nothing", 0, 0, "", "" },
+		{ "all", 10, 10, "\xe2\x96\x88\xe2\x96\x88\xe2\x96\x88",
+		    "###" },
+		{ "half", 5, 10, "\xe2\x96\x88\xe2\x96\x8c", "##" },
+		{ "a trace", 1, 1000000, "\xe2\x96\x8f", "#" },
+		{ "a forged half", UINT64_MAX / 2, UINT64_MAX,
+		    "\xe2\x96\x88\xe2\x96\x8c", "##" },
+	};
+	const struct text_style *styles[] = { &utf8, &ascii };
+	char *out;
+	size_t i, k, size;
+	FILE *f;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (k = 0; k < 2; k++) {
+			f = open_memstream(&out, &size);
+			text_put_bar(f, styles[k], cases[i].value,
+			    cases[i].max, 3);
+			fclose(f);
+			T_OK(strcmp(out, k == 0 ? cases[i].utf8 :
+			    cases[i].ascii) == 0, cases[i].what);
+			free(out);
+		}
+}
+
+static void
+sparklines(void)
+{
+	static const uint64_t values[] = { 0, 1, 50, 100, 800, 799 };
+	char *out;
+	size_t size;
+	FILE *f = open_memstream(&out, &size);
+
+	text_put_spark(f, &utf8, values, 6);
+	text_put_spark(f, &ascii, values, 6);
+	text_put_spark(f, &ascii, values, 1);
+	fclose(f);
+	T_OK(strcmp(out, " \xe2\x96\x81\xe2\x96\x81\xe2\x96\x81"
+	    "\xe2\x96\x88\xe2\x96\x88 ...@@ ") == 0, out);
+	free(out);
+}
+
 static struct translog_record
 an_end(void)
 {
@@ -268,15 +360,15 @@ reports(void)
 	T_OK(strstr(out, "2026-11-21 14:00 .. 2026-11-22 14:00   (24 h, 1 log "
 	    "file, 0 bad lines)\n") != NULL, "the window");
 	T_OK(strstr(out, "50.0 %   timeout 1\n") != NULL, "the outcomes");
-	T_OK(strchr(out, '\x1b') == NULL && strstr(out, "  a\\x1b ") != NULL,
+	T_OK(strchr(out, '\x1b') == NULL && strstr(out, "\na\\x1b ") != NULL,
 	    "a name in a table is harmless");
 	free(out);
 	f = open_memstream(&out, &size);
 	report_json(f, a, 5);
 	fclose(f);
 	T_OK(strncmp(out, "{\"schema\":1,\"report\":\"summary\",", 31) == 0 &&
-	    strstr(out, ",\"requests\":2,\"success\":1,\"neutral\":0,"
-	    "\"refused\":0,\"failure\":1,\"open\":3,") != NULL &&
+	    strstr(out, ",\"requests\":2,\"open\":3,\"success\":1,"
+	    "\"neutral\":0,\"refused\":0,\"failure\":1,") != NULL &&
 	    strstr(out, "\"top_files\":[{\"file\":\"a\\u001b\",\"requests\":2,"
 	    "\"bytes\":6000000,") != NULL, "the same as JSON");
 	free(out);
@@ -290,6 +382,9 @@ main(void)
 		{ "a stranger's bytes", strangers_bytes },
 		{ "all pairs of bytes", nothing_steers_the_terminal },
 		{ "columns", columns_are_filled_up },
+		{ "names lose their middle", names_lose_their_middle },
+		{ "bars", bars },
+		{ "sparklines", sparklines },
 		{ "numbers", numbers },
 		{ "json", json },
 		CU_TEST_INFO_NULL

@@ -22,12 +22,50 @@ static const char sample[] =
     "\"message\":\"say \\\"no\\\"\",\"requests\":5,\"repeats\":6,"
     "\"ignored\":7,\"dropped\":8,\"pid\":4242,\"cut\":1}\n";
 
+static bool
+same_bytes(struct translog_bytes a, struct translog_bytes b)
+{
+	return (a.buf == NULL) == (b.buf == NULL) && a.len == b.len &&
+	    (a.len == 0 || memcmp(a.buf, b.buf, a.len) == 0);
+}
+
+static bool
+same_record(const struct translog_record *a, const struct translog_record *b)
+{
+	return a->ts_us == b->ts_us && a->event == b->event &&
+	    a->op == b->op && a->outcome == b->outcome &&
+	    strcmp(a->id, b->id) == 0 && strcmp(a->client, b->client) == 0 &&
+	    strcmp(a->server, b->server) == 0 &&
+	    strcmp(a->mode, b->mode) == 0 &&
+	    strcmp(a->error_by, b->error_by) == 0 &&
+	    memcmp(a->numbers, b->numbers, sizeof(a->numbers)) == 0 &&
+	    a->is_cut == b->is_cut && same_bytes(a->file, b->file) &&
+	    same_bytes(a->path, b->path) && same_bytes(a->asked, b->asked) &&
+	    same_bytes(a->message, b->message);
+}
+
+/* Whether the quick scanner and the parser say the same. */
+static bool
+agree(const char *line, size_t len)
+{
+	struct translog_line parsed, scanned;
+	enum translog_verdict verdict;
+
+	memset(&scanned, 0x55, sizeof(scanned));
+	verdict = translog_parse(line, len, &parsed);
+	return translog_scan(line, len, &scanned) == verdict &&
+	    (verdict != TRANSLOG_OK || same_record(&parsed.rec,
+	    &scanned.rec));
+}
+
 static enum translog_verdict
 parse(const char *line, size_t len, struct translog_line *out)
 {
 	char *copy = t_guard(line, len);
 	enum translog_verdict verdict = translog_parse(copy, len, out);
 
+	if (!agree(copy, len))
+		T_OK(false, "scanner and parser differ");
 	t_unguard(copy, len);
 	return verdict;
 }
@@ -344,6 +382,8 @@ any_byte_replaced_is_safe(void)
 			    TRANSLOG_OK)
 				continue;
 			ok++;
+			if (!agree(copy, sizeof(sample) - 1))
+				T_OK(false, "scanner and parser differ");
 			if (!is_sane(&line))
 				T_OK(false, "a record points outside");
 			if (translog_format(&line.rec, out) == 0)
@@ -351,6 +391,121 @@ any_byte_replaced_is_safe(void)
 		}
 	T_OK(ok > 1000 && ok < sizeof(sample) * 200,
 	    "a digit may change, a quote may not");
+}
+
+struct dice {
+	uint64_t state;
+};
+
+static unsigned
+roll(struct dice *d, unsigned sides)
+{
+	d->state = d->state * UINT64_C(6364136223846793005) +
+	    UINT64_C(1442695040888963407);
+	return (unsigned)((d->state >> 33) % sides);
+}
+
+/* Mostly plain text, as most names are. */
+static void
+roll_text(struct dice *d, char *text, size_t most)
+{
+	static const char odd[] = "\"\\\x01\x7f\xc3\xa4\xff/{}:,";
+	size_t i, len = roll(d, (unsigned)most);
+	unsigned oddness = roll(d, 4) == 0 ? 4 : 1000000;
+
+	for (i = 0; i < len; i++)
+		text[i] = roll(d, oddness) == 0 ?
+		    odd[roll(d, sizeof(odd) - 1)] :
+		    (char)(' ' + roll(d, 95));
+	text[len] = '\0';
+}
+
+static struct translog_bytes
+roll_bytes(struct dice *d, char *text, size_t most)
+{
+	if (roll(d, 3) == 0)
+		return (struct translog_bytes){ NULL, 0 };
+	roll_text(d, text, most);
+	return (struct translog_bytes){ (const uint8_t *)text, strlen(text) };
+}
+
+static size_t
+roll_line(struct dice *d, char line[static TRANSLOG_LINE_MAX])
+{
+	char texts[4][128];
+	struct translog_record rec;
+	unsigned i, k;
+
+	translog_clear(&rec);
+	rec.ts_us = (uint64_t)roll(d, 1u << 30) * roll(d, 1u << 21);
+	rec.event = (enum translog_event)roll(d, 3);
+	rec.op = (enum translog_op)roll(d, 3);
+	rec.outcome = (enum outcome)roll(d, OUTCOME_COUNT);
+	for (i = 0; roll(d, 20) != 0 && i < TRANSLOG_ID_LEN; i++)
+		rec.id[i] = "0123456789abcdef"[roll(d, 16)];
+	roll_text(d, rec.client, sizeof(rec.client));
+	roll_text(d, rec.server, sizeof(rec.server));
+	roll_text(d, rec.mode, sizeof(rec.mode));
+	roll_text(d, rec.error_by, sizeof(rec.error_by));
+	rec.file = roll_bytes(d, texts[0], sizeof(texts[0]));
+	rec.path = roll_bytes(d, texts[1], sizeof(texts[1]));
+	rec.asked = roll_bytes(d, texts[2], sizeof(texts[2]));
+	rec.message = roll_bytes(d, texts[3], sizeof(texts[3]));
+	for (i = 0; i < TRANSLOG_NUMBER_COUNT; i++) {
+		k = roll(d, 4);
+		rec.numbers[i] = k == 0 ? TRANSLOG_ABSENT : k == 1 ? 0 :
+		    k == 2 ? INT64_MAX >> roll(d, 63) : roll(d, 100000);
+	}
+	rec.is_cut = roll(d, 8) == 0;
+	return translog_format(&rec, line);
+}
+
+/* One edit: a byte changed, left out, put in, or a piece moved. */
+static size_t
+mutate(struct dice *d, char *line, size_t len)
+{
+	static const char bytes[] = "\"\\,:{}0123456789azv-. \n\x01\x80";
+	char piece[64];
+	size_t at = roll(d, (unsigned)len), to = roll(d, (unsigned)len), n;
+
+	switch (roll(d, 5)) {
+	case 0:
+		line[at] = bytes[roll(d, sizeof(bytes) - 1)];
+		return len;
+	case 1:
+		memmove(line + at, line + at + 1, len - at - 1);
+		return len - 1;
+	case 2:
+		memmove(line + at + 1, line + at, len - at);
+		line[at] = bytes[roll(d, sizeof(bytes) - 1)];
+		return len + 1;
+	case 3:
+		return at + 1;
+	default:
+		n = len - (at > to ? at : to);
+		n = n < sizeof(piece) ? n : sizeof(piece);
+		memcpy(piece, line + at, n);
+		memmove(line + to, piece, n);
+		return len;
+	}
+}
+
+static void
+scanner_and_parser_agree(void)
+{
+	struct dice d = { 4711 };
+	char line[TRANSLOG_LINE_MAX + 8];
+	size_t len, i, k, differ = 0;
+
+	for (i = 0; i < 20000; i++) {
+		len = roll_line(&d, line);
+		differ += !agree(line, len) || !agree(line, len - 1);
+		for (k = 0; k < 5 && len > 1; k++) {
+			len = mutate(&d, line, len);
+			differ += !agree(line, len);
+		}
+	}
+	T_OK(differ == 0, "of 20,000 lines and 100,000 damaged ones");
 }
 
 static void
@@ -510,6 +665,7 @@ main(void)
 		{ "length", a_line_has_a_limit },
 		{ "every prefix", every_prefix_is_refused },
 		{ "any byte replaced", any_byte_replaced_is_safe },
+		{ "scanner and parser", scanner_and_parser_agree },
 		{ "resync", resyncs_at_every_cut },
 		{ "a forged mark", a_name_is_no_mark },
 		CU_TEST_INFO_NULL

@@ -1,0 +1,255 @@
+/*
+ * The commands "prometheus" and "rollup".
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stats/command.h"
+#include "stats/json.h"
+#include "stats/livetab.h"
+#include "stats/prometheus.h"
+#include "stats/when.h"
+
+#define EXIT_USAGE	2
+
+/* Which log, and where its counters are kept. */
+struct source {
+	char log[PATH_MAX];
+	const char *state;	/* NULL: nowhere */
+};
+
+/* Counters are of all that was ever logged: a filter would be ignored. */
+static void
+check_options(const struct options *o, const char *command)
+{
+	if (o->has_since || o->filter.until_us != UINT64_MAX ||
+	    filter_is_about_transfers(&o->filter))
+		errx(EXIT_USAGE, "'%s' counts everything: no --since, "
+		    "--until, --client, --file, --op or --outcome", command);
+	if (o->log_count > 1)
+		errx(EXIT_USAGE, "'%s' takes one log; its rotated files "
+		    "are found beside it", command);
+}
+
+/* The state is told where the log is: from whatever folder it is read. */
+static void
+make_absolute(const char *path, char out[static PATH_MAX])
+{
+	char dir[PATH_MAX];
+	int len;
+
+	if (path[0] == '/' || getcwd(dir, sizeof(dir)) == NULL)
+		len = snprintf(out, PATH_MAX, "%s", path);
+	else
+		len = snprintf(out, PATH_MAX, "%s/%s", dir, path);
+	if (len >= PATH_MAX)
+		errx(1, "%s: %s", path, strerror(ENAMETOOLONG));
+}
+
+/*
+ * A log of one's own choice does not get into the server's counters.  The
+ * live table is gone after a boot: then the state tells which log it was.
+ */
+static void
+choose(const struct options *o, struct source *from)
+{
+	char log[LIVE_PATH_MAX];
+	struct livetab t;
+	bool has_table = false;
+
+	from->state = o->state;
+	if (o->log_count == 1) {
+		make_absolute(o->logs[0], from->log);
+		return;
+	}
+	if (from->state == NULL)
+		from->state = STATEDIR "/rollup";
+	if (livetab_open(&t, o->table) == 0) {
+		has_table = t.header.log_path[0] == '/';
+		livetab_close(&t);
+	}
+	if (!has_table && rollup_get_log(from->state, from->log))
+		return;
+	command_default_log(o, log);
+	snprintf(from->log, sizeof(from->log), "%s", log);
+}
+
+static void
+complain(const struct source *from, const struct rollup_report *report,
+    int log_err)
+{
+	if (report->note[0] != '\0')
+		warnx("%s", report->note);
+	if (log_err != 0)
+		warnx("%s: %s", from->log, strerror(-log_err));
+}
+
+/* ---- prometheus ------------------------------------------------------ */
+
+/*
+ * The collector reads the folder at any time: the file appears whole, and
+ * what it is made of does not end in .prom.
+ */
+static int
+replace(const char *path, const char *text, size_t len)
+{
+	char *fresh;
+	int fd = -1, ret = 1;
+
+	if (asprintf(&fresh, "%s.XXXXXX", path) == -1)
+		err(1, NULL);
+	fd = mkostemp(fresh, O_CLOEXEC);
+	if (fd == -1) {
+		warn("%s", fresh);
+		goto out;
+	}
+	errno = ENOSPC;		/* a short write tells none */
+	if (write(fd, text, len) == (ssize_t)len && fchmod(fd, 0644) == 0 &&
+	    rename(fresh, path) == 0) {
+		ret = 0;
+	} else {
+		warn("%s", path);
+		(void)unlink(fresh);
+	}
+	close(fd);
+out:
+	free(fresh);
+	return ret;
+}
+
+static int
+write_to(const char *path, const struct prometheus_facts *f,
+    bool is_openmetrics)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int ret;
+
+	if (out == NULL)
+		err(1, NULL);
+	prometheus_write(out, f, is_openmetrics);
+	if (fclose(out) != 0)
+		err(1, NULL);
+	ret = replace(path, text, len);
+	free(text);
+	return ret;
+}
+
+/*
+ * A log that can't be read is for the metrics to say: they are written all
+ * the same, with tftpd_log_readable 0.
+ */
+int
+command_prometheus(const struct options *o)
+{
+	struct prometheus_facts f;
+	struct source from;
+
+	check_options(o, "prometheus");
+	if (o->form != FORM_TEXT)
+		errx(EXIT_USAGE, "'prometheus' has a format of its own");
+	choose(o, &from);
+	prometheus_collect(o->table, from.state, from.log, &f);
+	complain(&from, &f.rollup, f.log_err);
+	if (o->output != NULL)
+		return write_to(o->output, &f, o->has_openmetrics);
+	prometheus_write(stdout, &f, o->has_openmetrics);
+	return command_finish();
+}
+
+/* ---- rollup ---------------------------------------------------------- */
+
+static uint64_t
+total(const uint64_t *values, size_t count)
+{
+	uint64_t sum = 0;
+
+	while (count-- != 0)
+		if (__builtin_add_overflow(sum, *values++, &sum))
+			return UINT64_MAX;
+	return sum;
+}
+
+/* What is told, under its key in JSON and as a sentence. */
+struct told {
+	const char *key, *what;
+	uint64_t value;
+};
+
+static void
+tell_text(const struct options *o, const struct source *from,
+    const struct rollup_report *r, const struct told *told, size_t count)
+{
+	char since[WHEN_TEXT_MAX];
+
+	when_text(r->counters.since_us, o->style.is_utc, 19, since);
+	printf("log    %s\nstate  %s%s\nsince  %s\n\n", from->log,
+	    from->state != NULL ? from->state : "(kept nowhere)",
+	    from->state == NULL || r->is_saved ? "" : " (not written)",
+	    since);
+	for (; count-- != 0; told++)
+		printf("%12" PRIu64 "  %s\n", told->value, told->what);
+}
+
+static void
+tell_json(const struct source *from, const struct rollup_report *r,
+    const struct told *told, size_t count)
+{
+	struct json j = { .out = stdout };
+
+	json_open(&j, NULL, '{');
+	json_int(&j, "schema", 1);
+	json_text(&j, "report", "rollup");
+	json_time(&j, "since", r->counters.since_us);
+	json_text(&j, "log", from->log);
+	if (from->state != NULL)
+		json_text(&j, "state", from->state);
+	json_int(&j, "saved", r->is_saved);
+	for (; count-- != 0; told++)
+		json_int(&j, told->key, told->value);
+	json_close(&j, '}');
+	fputc('\n', stdout);
+}
+
+int
+command_rollup(const struct options *o)
+{
+	struct rollup_report r;
+	struct source from;
+	int err;
+
+	check_options(o, "rollup");
+	choose(o, &from);
+	err = rollup_carry(from.state, from.log, o->is_rebuilt, &r);
+	complain(&from, &r, err);
+	if (err != 0)
+		return 1;
+	const struct told told[] = {
+		{ "requests", "requests that ended",
+		    total(r.counters.outcomes[0],
+			ROLLUP_OPS * OUTCOME_COUNT) },
+		{ "starts", "transfers accepted", r.counters.starts },
+		{ "open", "of them open", r.open },
+		{ "bytes", "bytes transferred",
+		    total(r.counters.bytes, ROLLUP_OPS) },
+		{ "lines", "lines of the log", r.counters.lines },
+		{ "bad_lines", "of them bad", r.counters.bad_lines },
+		{ "gaps", "gaps in the log", r.counters.gaps },
+		{ "rebuilds", "times counted anew", r.counters.rebuilds },
+		{ "read_bytes", "bytes read this time", r.read_bytes },
+	};
+	if (o->form == FORM_JSON)
+		tell_json(&from, &r, told, sizeof(told) / sizeof(told[0]));
+	else
+		tell_text(o, &from, &r, told,
+		    sizeof(told) / sizeof(told[0]));
+	return command_finish();
+}

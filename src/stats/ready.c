@@ -1,0 +1,500 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "stats/capture.h"
+#include "stats/keeper.h"
+#include "stats/printed.h"
+#include "stats/ready.h"
+
+#define TOOL_LIMIT_US	(UINT64_C(5) * 1000000)
+#define DEFAULT_PORT	69
+#define LOG_LEAST	(UINT64_C(1) << 20)	/* what tftpd reserves */
+#define LOG_LITTLE	(UINT64_C(16) << 20)
+
+struct look {
+	const struct options *o;
+	struct findings *f;
+	char program[PATH_MAX];
+	struct keeper keeper;
+	/* how tftpd is asked; room for the question and NULL */
+	char *argv[KEEPER_ARGS_MAX + 2];
+	size_t argc;
+	char dash_f[3], file[PATH_MAX];
+	struct printed printed;
+	/* who serves */
+	bool has_user;
+	uid_t uid;
+	gid_t gid;
+	char user[64];
+};
+
+/* ---- the configuration ------------------------------------------------- */
+
+/* The arguments by which the server is, or would be, started. */
+static bool
+choose_args(struct look *l)
+{
+	const char *file = l->o->conf != NULL ? l->o->conf : CONFFILE;
+
+	if (l->o->conf == NULL && l->keeper.has_args) {
+		memcpy(l->argv, l->keeper.argv, sizeof(l->argv));
+		l->argc = l->keeper.argc;
+		return true;
+	}
+	if (l->o->conf == NULL && access(file, F_OK) == -1 &&
+	    errno == ENOENT)
+		return false;
+	strcpy(l->dash_f, "-f");
+	snprintf(l->file, sizeof(l->file), "%s", file);
+	l->argv[0] = l->program;
+	l->argv[1] = l->dash_f;
+	l->argv[2] = l->file;
+	l->argc = 3;
+	return true;
+}
+
+/* "--check" or "--print-config", for the same server. */
+static int
+ask(struct look *l, const char *question, struct capture *c)
+{
+	char word[32];
+	int ret;
+
+	snprintf(word, sizeof(word), "%s", question);
+	l->argv[l->argc] = word;
+	l->argv[l->argc + 1] = NULL;
+	ret = capture_run(l->program, l->argv, TOOL_LIMIT_US, c);
+	l->argv[l->argc] = NULL;
+	return ret;
+}
+
+/* The line that says what is wrong: warnings and remarks come before it. */
+static const char *
+complaint(char *text)
+{
+	char *line, *rest = text;
+	const char *first = "no reason was given";
+	bool has_first = false;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (*line == '\0')
+			continue;
+		if (strncmp(line, "warning: ", 9) != 0 &&
+		    strncmp(line, "tftpd: ", 7) != 0)
+			return line;
+		if (!has_first)
+			first = line;
+		has_first = true;
+	}
+	return first;
+}
+
+/* The last line, "FILE: good, warnings: 0". */
+static const char *
+last_line(char *text)
+{
+	size_t len = strlen(text);
+	char *at;
+
+	while (len != 0 && text[len - 1] == '\n')
+		text[--len] = '\0';
+	at = strrchr(text, '\n');
+	return at != NULL ? at + 1 : text;
+}
+
+static void
+look_at_check(struct look *l)
+{
+	struct capture c;
+	int ret = ask(l, "--check", &c);
+
+	if (ret != 0)
+		findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
+		    "%s --check: %s", l->program, strerror(-ret));
+	else if (c.status == 0)
+		findings_add(l->f, "configuration", FINDINGS_OK, "%s",
+		    last_line(c.out.buf));
+	else
+		findings_add(l->f, "configuration", l->keeper.pid > 0 ?
+		    FINDINGS_WARNING : FINDINGS_CRITICAL, "%s%s",
+		    complaint(c.err.buf), l->keeper.pid > 0 ?
+		    "; the server goes on with the one before" : "");
+	if (ret != 0 || c.status != 0)
+		findings_advise(l->f, "see all of it: tftpd%s%s --check",
+		    l->dash_f[0] != '\0' ? " -f " : " ...", l->file);
+	capture_free(&c);
+}
+
+/* Returns whether the values are known now. */
+static bool
+look_at_values(struct look *l)
+{
+	struct capture c;
+	bool is_known;
+	int ret = ask(l, "--print-config", &c);
+
+	is_known = ret == 0 && c.status == 0 &&
+	    printed_parse(c.out.buf, &l->printed);
+	/* what is wrong was told by --check */
+	if (!is_known && findings_state(l->f) == FINDINGS_OK)
+		findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
+		    "%s --print-config cannot be understood", l->program);
+	capture_free(&c);
+	return is_known;
+}
+
+static bool
+look_at_configuration(struct look *l)
+{
+	bool has_program = keeper_find_program(l->program,
+	    sizeof(l->program));
+
+	keeper_look(l->o->table, l->program, &l->keeper);
+	if (!has_program) {
+		findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
+		    "there is no tftpd, neither beside tftpd-stats nor in "
+		    SBINDIR);
+		return false;
+	}
+	if (!choose_args(l)) {
+		findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
+		    CONFFILE " is not there, and no server runs that tells "
+		    "how it was started");
+		findings_advise(l->f, "name the file with --config, or ask "
+		    "as root while the server runs");
+		return false;
+	}
+	look_at_check(l);
+	return look_at_values(l);
+}
+
+/* ---- the user ---------------------------------------------------------- */
+
+/* Who starts it changes to the service user only as root. */
+static bool
+is_started_by_us(const struct look *l)
+{
+	return geteuid() != 0 && l->keeper.pid > 0 &&
+	    l->keeper.uid == geteuid();
+}
+
+static const struct passwd *
+find_user(const struct look *l, const char **name)
+{
+	const struct passwd *pw;
+
+	*name = l->printed.user;
+	if (**name != '\0')
+		return getpwnam(*name);
+	*name = SERVICE_USER;
+	pw = getpwnam(*name);
+	if (pw == NULL) {
+		*name = "nobody";
+		pw = getpwnam(*name);
+	}
+	return pw;
+}
+
+static void
+look_at_user(struct look *l)
+{
+	const struct passwd *pw;
+	const char *name;
+
+	if (is_started_by_us(l)) {
+		l->has_user = true;
+		l->uid = geteuid();
+		snprintf(l->user, sizeof(l->user), "user %u",
+		    (unsigned)l->uid);
+		findings_add(l->f, "user", FINDINGS_OK,
+		    "the server runs as %s, without a change", l->user);
+		return;
+	}
+	pw = find_user(l, &name);
+	snprintf(l->user, sizeof(l->user), "%.60s", name);
+	if (pw == NULL) {
+		findings_add(l->f, "user", FINDINGS_CRITICAL,
+		    "%s: no such user", l->user);
+		findings_advise(l->f, "useradd --system --shell "
+		    "/usr/sbin/nologin %s", l->user);
+	} else if (pw->pw_uid == 0) {
+		findings_add(l->f, "user", FINDINGS_CRITICAL,
+		    "%s is root, who does not serve", l->user);
+		findings_advise(l->f, "set another user");
+	} else {
+		l->has_user = true;
+		l->uid = pw->pw_uid;
+		l->gid = pw->pw_gid;
+		findings_add(l->f, "user", FINDINGS_OK, "%s, number %u",
+		    l->user, (unsigned)l->uid);
+	}
+}
+
+/* ---- the directories --------------------------------------------------- */
+
+/* May the service user enter it?  0 or an errno; for root only. */
+static int
+try_as_user(const struct look *l, int fd)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == -1)
+		return errno;
+	if (pid == 0) {
+		if (setgroups(0, NULL) == -1 ||
+		    setresgid(l->gid, l->gid, l->gid) == -1 ||
+		    setresuid(l->uid, l->uid, l->uid) == -1)
+			_exit(EPERM);
+		_exit(faccessat(fd, ".", X_OK, 0) == 0 ? 0 : errno);
+	}
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			return errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
+}
+
+/*
+ * The server opens the directory as root; what counts for the service user is
+ * the directory itself.  Who is not root can only tell where everybody, or we
+ * ourselves, may enter.  0, an errno, or -1: not to be known.
+ */
+static int
+try_enter(const struct look *l, int fd)
+{
+	struct stat st;
+
+	if (geteuid() == 0)
+		return try_as_user(l, fd);
+	if (l->uid == geteuid())
+		return faccessat(fd, ".", X_OK, AT_EACCESS) == 0 ? 0 : errno;
+	return fstat(fd, &st) == 0 && (st.st_mode & 001) != 0 ? 0 : -1;
+}
+
+/* Returns whether it is good; if not, that was told. */
+static bool
+look_at_root(struct look *l, const char *path)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), problem;
+
+	problem = fd == -1 ? errno : try_enter(l, fd);
+	if (fd != -1)
+		close(fd);
+	if (problem == 0)
+		return true;
+	if (problem == -1 || (fd == -1 && problem == EACCES)) {
+		findings_add(l->f, "root", FINDINGS_UNKNOWN, "%s: whether "
+		    "%s may enter it only root can see", path, l->user);
+		findings_advise(l->f, "ask as root");
+	} else if (fd == -1) {
+		findings_add(l->f, "root", FINDINGS_CRITICAL, "%s: %s", path,
+		    strerror(problem));
+		findings_advise(l->f, "make it, or name another root");
+	} else {
+		findings_add(l->f, "root", FINDINGS_CRITICAL, "%s: %s may "
+		    "not enter it: %s", path, l->user, strerror(problem));
+		findings_advise(l->f, "chmod o+x %s", path);
+	}
+	return false;
+}
+
+static void
+look_at_roots(struct look *l)
+{
+	const struct printed *p = &l->printed;
+	size_t i, good = 0;
+
+	if (!l->has_user)
+		return;
+	for (i = 0; i < p->dir_count; i++)
+		good += look_at_root(l, p->dirs[i].path);
+	if (good == p->dir_count)
+		findings_add(l->f, "root", FINDINGS_OK, p->dir_count == 1 ?
+		    "%s: %s may enter it" : "%s and %s", p->dirs[0].path,
+		    p->dir_count == 1 ? l->user : "the others can be served");
+}
+
+/* ---- room -------------------------------------------------------------- */
+
+static void
+look_at_room_of(struct look *l, const struct printed_dir *d)
+{
+	char has[TEXT_NUMBER_MAX], wants[TEXT_NUMBER_MAX];
+	struct statvfs fs;
+	uint64_t room;
+
+	if (statvfs(d->path, &fs) == -1)
+		return;
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	text_bytes(room, has);
+	text_bytes(d->min_free, wants);
+	if ((fs.f_flag & ST_RDONLY) != 0) {
+		findings_add(l->f, "uploads", FINDINGS_WARNING,
+		    "%s: the file system is read-only", d->path);
+		findings_advise(l->f, "remount it, or turn uploads off");
+	} else if (room <= d->min_free) {
+		findings_add(l->f, "uploads", FINDINGS_WARNING, "%s: %s are "
+		    "free and %s (min-free) are to stay: uploads are refused",
+		    d->path, has, wants);
+		findings_advise(l->f, "make room on that file system");
+	} else if (fs.f_files != 0 && fs.f_favail == 0) {
+		findings_add(l->f, "uploads", FINDINGS_WARNING,
+		    "%s: there are no inodes left for new files", d->path);
+		findings_advise(l->f, "remove files on that file system");
+	} else {
+		findings_add(l->f, "uploads", FINDINGS_OK, "%s: %s are free, "
+		    "%s are to stay", d->path, has, wants);
+	}
+}
+
+static void
+look_at_room(struct look *l)
+{
+	const struct printed *p = &l->printed;
+	size_t i;
+
+	for (i = 0; i < p->dir_count; i++)
+		if (p->dirs[i].has_uploads)
+			look_at_room_of(l, &p->dirs[i]);
+}
+
+/* From a path to the directory that it is in. */
+static void
+cut_name(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash != NULL)
+		slash[slash == path] = '\0';
+}
+
+void
+ready_log_room(const char *path, struct findings *f)
+{
+	char dir[PATH_MAX], has[TEXT_NUMBER_MAX];
+	struct statvfs fs;
+	uint64_t room;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	cut_name(dir);
+	if (statvfs(dir, &fs) == -1)
+		return;
+	/* root writes it: what is kept for root counts */
+	room = (uint64_t)fs.f_bfree * fs.f_frsize;
+	if (room < LOG_LITTLE)
+		findings_add(f, "log room", room < LOG_LEAST ?
+		    FINDINGS_CRITICAL : FINDINGS_WARNING, "%s: %s are free%s",
+		    dir, text_bytes(room, has), room < LOG_LEAST ?
+		    ": transfers go on without records" : "");
+	else
+		findings_add(f, "log room", FINDINGS_OK, "%s: %s are free",
+		    dir, text_bytes(room, has));
+	if (room < LOG_LITTLE)
+		findings_advise(f, "make room on that file system");
+}
+
+/* ---- the log ----------------------------------------------------------- */
+
+/* As the server opens it, but nothing is made or written.  0 or an errno. */
+static int
+try_log(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
+	    O_NOCTTY | O_NONBLOCK);
+	char dir[PATH_MAX];
+	struct stat st;
+	int problem = errno;
+
+	if (fd != -1) {
+		problem = fstat(fd, &st) == -1 ? errno :
+		    !S_ISREG(st.st_mode) || st.st_nlink > 1 ? EINVAL : 0;
+		close(fd);
+		return problem;
+	}
+	if (problem != ENOENT)
+		return problem;
+	/* the server makes the directory, but not the one above it */
+	snprintf(dir, sizeof(dir), "%s", path);
+	cut_name(dir);
+	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return errno;
+	cut_name(dir);
+	return faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0 ? 0 :
+	    errno;
+}
+
+static void
+look_at_log(struct look *l)
+{
+	const char *path = l->printed.log;
+	int problem = try_log(path);
+
+	if (problem == 0) {
+		findings_add(l->f, "log", FINDINGS_OK, "%s: can be written",
+		    path);
+	} else if ((problem == EACCES || problem == EPERM) &&
+	    geteuid() != 0 && !is_started_by_us(l)) {
+		findings_add(l->f, "log", FINDINGS_UNKNOWN, "%s: whether it "
+		    "can be written only root can see", path);
+		findings_advise(l->f, "ask as root");
+	} else {
+		findings_add(l->f, "log", FINDINGS_CRITICAL, "%s: cannot be "
+		    "written: %s", path, problem == EINVAL ?
+		    "not a file, or a file of several names" :
+		    strerror(problem));
+		findings_advise(l->f, "transfers go on without records until "
+		    "it can");
+	}
+	ready_log_room(path, l->f);
+}
+
+/* ---- the port ---------------------------------------------------------- */
+
+static void
+look_at_port(struct look *l)
+{
+	uint16_t port = keeper_port(&l->keeper);
+
+	if (port != 0) {
+		findings_add(l->f, "port", FINDINGS_OK,
+		    "the server listens on UDP port %u", (unsigned)port);
+	} else if (keeper_is_bound(DEFAULT_PORT)) {
+		findings_add(l->f, "port", FINDINGS_OK,
+		    "somebody listens on UDP port %d", DEFAULT_PORT);
+	} else if (l->keeper.pid > 0) {
+		findings_add(l->f, "port", FINDINGS_UNKNOWN, "a server runs; "
+		    "only root can see which port it listens on");
+		findings_advise(l->f, "ask as root");
+	} else {
+		findings_add(l->f, "port", FINDINGS_CRITICAL,
+		    "nobody listens on UDP port %d", DEFAULT_PORT);
+		findings_advise(l->f, "systemctl enable --now tftpd.socket, "
+		    "or \"disable = no\" in xinetd.d/tftp and a reload");
+	}
+}
+
+void
+ready_look(const struct options *o, struct findings *f)
+{
+	struct look l = { .o = o, .f = f };
+
+	if (look_at_configuration(&l)) {
+		look_at_user(&l);
+		look_at_roots(&l);
+		look_at_room(&l);
+		look_at_log(&l);
+	}
+	look_at_port(&l);
+	printed_free(&l.printed);
+	keeper_forget(&l.keeper);
+}
