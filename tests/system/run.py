@@ -33,6 +33,7 @@ import harness
 import closing
 import test_access
 import test_address
+import test_answers
 import test_changes
 import test_check
 import test_clients
@@ -43,12 +44,15 @@ import test_denial
 import test_disks
 import test_forged
 import test_hardening
+import test_health
 import test_install
 import test_kills
 import test_lifecycle
+import test_live
 import test_load
 import test_loops
 import test_maps
+import test_metrics
 import test_names
 import test_network
 import test_nth
@@ -63,6 +67,7 @@ import test_rubbish
 import test_silence
 import test_stats
 import test_storm
+import test_torn
 import test_truth
 import test_uploads
 import test_windows
@@ -128,8 +133,13 @@ GROUPS = (
     Group("confinement-xinetd", test_confinement, "xinetd"),
     Group("confinement-foreground", test_confinement, "foreground"),
     Group("address", test_address),
+    Group("answers", test_answers),
+    Group("torn", test_torn),
     Group("lifecycle", test_lifecycle),
+    Group("live", test_live),
     Group("stats", test_stats),
+    Group("metrics", test_metrics, seconds=300),
+    Group("health", test_health),
     Group("install", test_install),
     Group("hardening", test_hardening),
     Group("commands", test_commands),
