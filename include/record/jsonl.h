@@ -24,7 +24,8 @@ size_t jsonl_utf8(const uint8_t *bytes, size_t len, uint32_t *code);
 
 /*
  * Whether a character steers the terminal or the reader's eye instead of
- * being seen: C0, DEL, C1, joiners, direction marks, line separators, BOM.
+ * being seen: C0, DEL, C1, joiners, direction marks, line separators, BOM,
+ * tags.
  */
 bool jsonl_is_unsafe(uint32_t code);
 

@@ -58,6 +58,13 @@ int command_check(const struct options *o);
 int command_rollup(const struct options *o);
 int command_verify(const struct options *o);
 
+/*
+ * command_until - the end of the window: --until, else a little after now.
+ * A clock that was ahead leaves records of the future, which would count in
+ * every window as long as the log lasts.
+ */
+uint64_t command_until(const struct options *o);
+
 /* The filter with the default window, the last 24 hours. */
 struct filter command_window(const struct options *o);
 

@@ -59,8 +59,9 @@ struct near_match {
  *
  * only_alike  only those that differ in case, slashes, a directory in front
  *             or a suffix of compression
- * Returns how many there are.  After some 60 million comparisons it finds
- * none any more, and says so in n->looks == 0.
+ * Returns how many there are.  After some 60 million comparisons, or 8
+ * million characters compared for edits, it finds none any more, and says so
+ * in n->looks == 0.
  */
 size_t near_find(struct near *n, const uint8_t *name, size_t len,
     bool only_alike, struct near_match out[static NEAR_MAX]);

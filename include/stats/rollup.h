@@ -66,8 +66,9 @@ struct rollup_report {
 /*
  * rollup_carry - the counters as of now.
  *
- * state      path of the file, made if its directory may be written; NULL:
- *            count all files that are there and keep nothing
+ * state      path of the file, made if its directory may be written; NULL,
+ *            or a path of something else: count all files that are there and
+ *            keep nothing
  * log        path of the current log; its rotated files stand beside it
  * anew       forget the state and count all files that are there
  * Returns 0, or -errno when no log could be read (the report then has what

@@ -45,7 +45,7 @@ jsonl_is_unsafe(uint32_t code)
 		{ 0x0000, 0x001f }, { 0x007f, 0x009f }, { 0x00ad, 0x00ad },
 		{ 0x061c, 0x061c }, { 0x180e, 0x180e }, { 0x200b, 0x200f },
 		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
-		{ 0xfff9, 0xfffb },
+		{ 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff },
 	};
 	size_t i;
 
@@ -109,21 +109,36 @@ jsonl_put_int(struct jsonl_writer *w, const char *key, int64_t value)
 
 /* A character on its way into a line. */
 struct escaped {
-	char text[6];
+	char text[12];		/* a pair of surrogates */
 	size_t len;
 	size_t taken;		/* bytes that it stands for */
 	bool is_replaced;
 };
 
 static void
+escape_unit(uint32_t unit, struct escaped *e)
+{
+	char *to = e->text + e->len;
+
+	memcpy(to, "\\u", 2);
+	to[2] = hex_digits[unit >> 12 & 15];
+	to[3] = hex_digits[unit >> 8 & 15];
+	to[4] = hex_digits[unit >> 4 & 15];
+	to[5] = hex_digits[unit & 15];
+	e->len += 6;
+}
+
+/* Beyond 16 bits as JSON has it, in a pair of surrogates (RFC 8259 7). */
+static void
 escape_code(uint32_t code, struct escaped *e)
 {
-	memcpy(e->text, "\\u", 2);
-	e->text[2] = hex_digits[code >> 12 & 15];
-	e->text[3] = hex_digits[code >> 8 & 15];
-	e->text[4] = hex_digits[code >> 4 & 15];
-	e->text[5] = hex_digits[code & 15];
-	e->len = 6;
+	e->len = 0;
+	if (code > 0xffff) {
+		code -= 0x10000;
+		escape_unit(0xd800 | code >> 10, e);
+		code = 0xdc00 | (code & 0x3ff);
+	}
+	escape_unit(code, e);
 }
 
 static void

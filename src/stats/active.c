@@ -22,7 +22,7 @@ static const struct table_column columns[] = {
 	{ "Size", "size", TABLE_SIZE, 4 },
 	{ "Rate", "bytes_per_second", TABLE_RATE, 1 },
 	{ "Age", "age_us", TABLE_DURATION, 2 },
-	{ "Retr", "retransmits", TABLE_COUNT, 5 },
+	{ "Resent", "retransmits", TABLE_COUNT, 5 },
 	{ "Port", "client_port", TABLE_COUNT, 7 },
 	{ "Server", "server", TABLE_NAME, 7 },
 	{ "Blksize", "blksize", TABLE_COUNT, 7 },

@@ -9,6 +9,15 @@
 #include "stats/when.h"
 
 #define DAY_US	(UINT64_C(86400) * 1000000)
+#define AHEAD_US	(UINT64_C(60) * 1000000)	/* a clock set back a bit */
+
+uint64_t
+command_until(const struct options *o)
+{
+	uint64_t latest = o->now_us + AHEAD_US;
+
+	return o->filter.until_us == UINT64_MAX ? latest : o->filter.until_us;
+}
 
 struct filter
 command_window(const struct options *o)
@@ -16,6 +25,7 @@ command_window(const struct options *o)
 	struct filter f = o->filter;
 	uint64_t until = f.until_us < o->now_us ? f.until_us : o->now_us;
 
+	f.until_us = command_until(o);
 	if (!o->has_since)
 		f.since_us = until > DAY_US ? until - DAY_US : 0;
 	return f;
@@ -30,7 +40,14 @@ command_default_log(const struct options *o, char out[static LIVE_PATH_MAX])
 void
 command_complain(const struct logset *set)
 {
-	warnx("%s: %s", set->bad_path, set->reason);
+	const char *advice = "";
+
+	if (strcmp(set->reason, strerror(EACCES)) == 0)
+		advice = "; try it as root, or as a member of its group";
+	else if (strcmp(set->reason, strerror(ENOENT)) == 0)
+		advice = "; nothing was served yet, or the log is elsewhere "
+		    "(-l)";
+	warnx("%s: %s%s", set->bad_path, set->reason, advice);
 }
 
 int
@@ -44,6 +61,10 @@ command_open(const struct options *o, const struct filter *f,
 		ret = logset_open(set, o->logs, o->log_count);
 	} else {
 		command_default_log(o, path);
+		/* then a log of another place is not found */
+		if (access(o->table, R_OK) == -1 && errno == EACCES)
+			warnx("%s: %s; it tells where the log is", o->table,
+			    strerror(errno));
 		ret = logset_open_rotated(set, path, f->since_us);
 	}
 	if (ret != 0) {

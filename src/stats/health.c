@@ -10,7 +10,6 @@
 #include "stats/ready.h"
 #include "stats/when.h"
 
-#define EXIT_USAGE	2
 #define PROBE_US	(UINT64_C(10) * 1000000)
 #define PROBE_WAIT_US	1000000
 #define PROBE_BYTES	(UINT64_C(1) << 30)
@@ -359,7 +358,7 @@ command_health(const struct options *o)
 	if (h == NULL)
 		err(findings_exit(FINDINGS_UNKNOWN), NULL);
 	if (o->probe != NULL && !probe_parse(o->probe, &target))
-		errx(EXIT_USAGE, "--probe '%s': expected ADDR:FILE or "
+		errx(o->usage_status, "--probe '%s': expected ADDR:FILE or "
 		    "ADDR:PORT:FILE, an IPv6 address in brackets", o->probe);
 	if (o->is_ready) {
 		ready_look(o, &h->findings);

@@ -21,6 +21,18 @@
 /* Files may be rotated while we look for them: look again, so often. */
 #define PASSES		20
 
+/* Anybody may have written the table, and errors print the path. */
+static bool
+is_plain_path(const char *path)
+{
+	size_t i;
+
+	for (i = 0; path[i] != '\0'; i++)
+		if ((unsigned char)path[i] < ' ' || path[i] == '\177')
+			return false;
+	return path[0] == '/';
+}
+
 void
 logset_default_path(const char *live, const char *fallback,
     char out[static LIVE_PATH_MAX])
@@ -35,7 +47,7 @@ logset_default_path(const char *live, const char *fallback,
 	}
 	if (n > 0 && live_header_ok(&header, (size_t)n)) {
 		live_get_text(header.log_path, sizeof(header.log_path), out);
-		if (out[0] == '/')
+		if (is_plain_path(out))
 			return;
 	}
 	snprintf(out, LIVE_PATH_MAX, "%s", fallback);

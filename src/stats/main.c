@@ -18,7 +18,7 @@
 #define EXIT_UNKNOWN	3	/* what monitoring plugins say then */
 #define TOP_MAX		1000000
 
-/* What a command takes beside the common options, a bit each. */
+/* What a command takes beside -l, --table and --utc, a bit each. */
 enum {
 	TAKES_CSV = 1 << 0,
 	TAKES_FAILED = 1 << 1,
@@ -29,7 +29,14 @@ enum {
 	TAKES_STATE = 1 << 6,
 	TAKES_REBUILD = 1 << 7,
 	TAKES_READY = 1 << 8,
-	TAKES_PROBE = 1 << 9
+	TAKES_PROBE = 1 << 9,
+	TAKES_WINDOW = 1 << 10,
+	TAKES_FILTER = 1 << 11,
+	TAKES_OUTCOME = 1 << 12,
+	TAKES_TOP = 1 << 13,
+	TAKES_JSON = 1 << 14,
+	TAKES_REPORT = TAKES_WINDOW | TAKES_FILTER | TAKES_OUTCOME |
+	    TAKES_TOP | TAKES_JSON | TAKES_CSV
 };
 
 static const struct subcommand {
@@ -38,35 +45,41 @@ static const struct subcommand {
 	unsigned takes;
 	const char *what;
 } subcommands[] = {
-	{ "summary", command_summary, TAKES_CSV,
+	{ "summary", command_summary, TAKES_REPORT,
 	    "totals, outcomes, top files (default)" },
-	{ "clients", command_clients, TAKES_CSV | TAKES_FAILED,
+	{ "clients", command_clients, TAKES_REPORT | TAKES_FAILED,
 	    "a row for each client" },
-	{ "files", command_files, TAKES_CSV, "a row for each name" },
-	{ "errors", command_errors, TAKES_CSV,
+	{ "files", command_files, TAKES_REPORT, "a row for each name" },
+	{ "errors", command_errors, TAKES_REPORT,
 	    "what went wrong, how often, last when" },
-	{ "hours", command_hours, TAKES_CSV, "a row for each hour" },
-	{ "days", command_days, TAKES_CSV, "a row for each day" },
-	{ "slow", command_slow, TAKES_CSV,
+	{ "hours", command_hours, TAKES_REPORT, "a row for each hour" },
+	{ "days", command_days, TAKES_REPORT, "a row for each day" },
+	{ "slow", command_slow, TAKES_REPORT,
 	    "slow and lossy clients and networks: we, or the network?" },
-	{ "missing", command_missing, TAKES_CSV | TAKES_ROOT,
+	{ "missing", command_missing, TAKES_REPORT | TAKES_ROOT,
 	    "names that were not found, and near ones that exist" },
-	{ "boots", command_boots, TAKES_CSV,
+	{ "boots", command_boots, TAKES_REPORT,
 	    "what each client fetched, and where it stopped" },
-	{ "log", command_log, TAKES_CSV, "a line for each finished transfer" },
-	{ "follow", command_follow, 0, "the same as they finish" },
-	{ "active", command_active, TAKES_CSV | TAKES_WATCH,
+	{ "log", command_log, TAKES_REPORT,
+	    "a line for each finished transfer" },
+	{ "follow", command_follow, TAKES_REPORT & ~TAKES_CSV,
+	    "the same as they finish" },
+	{ "active", command_active, TAKES_WATCH |
+	    (TAKES_REPORT & ~TAKES_OUTCOME),
 	    "transfers that run now" },
-	{ "top", command_top, 0, "a live dashboard" },
+	{ "top", command_top, TAKES_FILTER | TAKES_OUTCOME | TAKES_TOP |
+	    TAKES_JSON, "a live dashboard" },
 	{ "prometheus", command_prometheus, TAKES_OUTPUT | TAKES_STATE,
 	    "metrics" },
-	{ "health", command_health, TAKES_READY | TAKES_PROBE,
+	{ "health", command_health, TAKES_READY | TAKES_PROBE | TAKES_WINDOW |
+	    TAKES_FILTER | TAKES_JSON,
 	    "is the server well?  Exit status 0, 1, 2, 3" },
-	{ "check", command_check, TAKES_LEVELS | TAKES_PROBE,
+	{ "check", command_check, TAKES_LEVELS | TAKES_PROBE | TAKES_WINDOW |
+	    TAKES_FILTER | TAKES_JSON,
 	    "the same for monitoring plugins" },
-	{ "rollup", command_rollup, TAKES_STATE | TAKES_REBUILD,
+	{ "rollup", command_rollup, TAKES_STATE | TAKES_REBUILD | TAKES_JSON,
 	    "carry the counters forward" },
-	{ "verify", command_verify, TAKES_CSV,
+	{ "verify", command_verify, TAKES_TOP | TAKES_JSON | TAKES_CSV,
 	    "what in the log is no record, line by line" },
 };
 
@@ -110,12 +123,20 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
-/* Which command an option belongs to; the others belong to all. */
+/* Which commands an option belongs to; the others belong to all. */
 static const struct {
 	int option;
 	unsigned takes;
 	const char *name;
 } own_options[] = {
+	{ OPTION_SINCE, TAKES_WINDOW, "--since" },
+	{ OPTION_UNTIL, TAKES_WINDOW, "--until" },
+	{ OPTION_CLIENT, TAKES_FILTER, "--client" },
+	{ OPTION_FILE, TAKES_FILTER, "--file" },
+	{ OPTION_OP, TAKES_FILTER, "--op" },
+	{ OPTION_OUTCOME, TAKES_OUTCOME, "--outcome" },
+	{ 'n', TAKES_TOP, "-n" },
+	{ OPTION_JSON, TAKES_JSON, "--json" },
 	{ OPTION_CSV, TAKES_CSV, "--csv" },
 	{ OPTION_FAILED, TAKES_FAILED, "--failed-since" },
 	{ OPTION_ROOT, TAKES_ROOT, "--root" },
@@ -210,8 +231,8 @@ take_command(struct arguments *a, const char *name)
 		if (strcmp(subcommands[i].name, name) == 0)
 			break;
 	if (i == SUBCOMMAND_COUNT)
-		errx(a->options.usage_status, "no command '%s'; see tftpd-stats --help",
-		    name);
+		errx(a->options.usage_status, "no command '%s'; see "
+		    "tftpd-stats --help", name);
 	if (a->command != NULL)
 		errx(a->options.usage_status, "one command at a time: %s "
 		    "or %s", a->command->name, name);
@@ -267,22 +288,22 @@ take_outcomes(struct options *o, const char *text)
 		    "or success, neutral, refused, failure");
 }
 
-/* Returns whether it is an option that only some commands have. */
-static bool
-take_own_option(struct arguments *a, int option)
+/* Whether it belongs to the command is looked at when that is known. */
+static void
+note_given(struct arguments *a, int option)
 {
-	struct options *o = &a->options;
 	size_t i;
 
-	for (i = 0; i < OWN_COUNT && own_options[i].option != option; i++)
-		;
-	if (i == OWN_COUNT)
-		return false;
-	a->own[i] = true;
+	for (i = 0; i < OWN_COUNT; i++)
+		if (own_options[i].option == option)
+			a->own[i] = true;
+}
+
+/* Returns whether it is an option of single commands. */
+static bool
+take_own_option(struct options *o, int option)
+{
 	switch (option) {
-	case OPTION_CSV:
-		a->has_csv = true;
-		break;
 	case OPTION_FAILED:
 		o->failed_since = optarg;
 		break;
@@ -314,8 +335,11 @@ take_own_option(struct arguments *a, int option)
 	case OPTION_PROBE:
 		o->probe = optarg;
 		break;
-	default:
+	case OPTION_CONFIG:
 		o->conf = optarg;
+		break;
+	default:
+		return false;
 	}
 	return true;
 }
@@ -325,7 +349,8 @@ take_option(struct arguments *a, int option)
 {
 	struct options *o = &a->options;
 
-	if (take_own_option(a, option))
+	note_given(a, option);
+	if (take_own_option(o, option))
 		return;
 	switch (option) {
 	case 1:
@@ -357,6 +382,9 @@ take_option(struct arguments *a, int option)
 		break;
 	case OPTION_JSON:
 		a->has_json = true;
+		break;
+	case OPTION_CSV:
+		a->has_csv = true;
 		break;
 	case OPTION_TABLE:
 		o->table = optarg;
@@ -411,6 +439,9 @@ check_options(struct arguments *a)
 		    own_options[i].takes) == 0)
 			errx(a->options.usage_status, "'%s' has no option %s",
 			    a->command->name, own_options[i].name);
+	if (a->since != NULL && a->options.failed_since != NULL)
+		errx(a->options.usage_status,
+		    "--since or --failed-since, not both");
 	if (a->has_json && a->has_csv)
 		errx(a->options.usage_status, "--json or --csv, not both");
 	a->options.form = a->has_json ? FORM_JSON :

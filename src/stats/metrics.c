@@ -17,24 +17,17 @@
 #include "stats/prometheus.h"
 #include "stats/when.h"
 
-#define EXIT_USAGE	2
-
 /* Which log, and where its counters are kept. */
 struct source {
 	char log[PATH_MAX];
 	const char *state;	/* NULL: nowhere */
 };
 
-/* Counters are of all that was ever logged: a filter would be ignored. */
 static void
 check_options(const struct options *o, const char *command)
 {
-	if (o->has_since || o->filter.until_us != UINT64_MAX ||
-	    filter_is_about_transfers(&o->filter))
-		errx(EXIT_USAGE, "'%s' counts everything: no --since, "
-		    "--until, --client, --file, --op or --outcome", command);
 	if (o->log_count > 1)
-		errx(EXIT_USAGE, "'%s' takes one log; its rotated files "
+		errx(o->usage_status, "'%s' takes one log; its rotated files "
 		    "are found beside it", command);
 }
 
@@ -95,19 +88,25 @@ complain(const struct source *from, const struct rollup_report *report,
 
 /*
  * The collector reads the folder at any time: the file appears whole, and
- * what it is made of does not end in .prom.
+ * what it is made of does not end in .prom.  Nothing but a file is replaced:
+ * root's rename(2) would take /dev/null away from everybody.
  */
 static int
 replace(const char *path, const char *text, size_t len)
 {
+	struct stat st;
 	char *fresh;
 	int fd = -1, ret = 1;
 
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		warnx("%s: not a regular file", path);
+		return 1;
+	}
 	if (asprintf(&fresh, "%s.XXXXXX", path) == -1)
 		err(1, NULL);
 	fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd == -1) {
-		warn("%s", fresh);
+		warn("%s", path);
 		goto out;
 	}
 	errno = ENOSPC;		/* a short write tells none */
@@ -154,8 +153,6 @@ command_prometheus(const struct options *o)
 	struct source from;
 
 	check_options(o, "prometheus");
-	if (o->form != FORM_TEXT)
-		errx(EXIT_USAGE, "'prometheus' has a format of its own");
 	choose(o, &from);
 	prometheus_collect(o->table, from.state, from.log, &f);
 	complain(&from, &f.rollup, f.log_err);

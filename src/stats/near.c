@@ -13,6 +13,7 @@
 
 #define NAMES_MAX	((size_t)1 << 18)
 #define LOOKS_MAX	((uint64_t)1 << 26)
+#define LOOKS_OF_EDITS	8	/* what edits cost for each character */
 #define EDITS_MAX	3u
 #define FRONT_COST	2u
 #define SUFFIX_COST	2u
@@ -415,7 +416,7 @@ near_find(struct near *n, const uint8_t *name, size_t len, bool only_alike,
 	char clean[PATHNAME_MAX + 1];
 	unsigned edits = 0, limit, distance;
 	struct near_name asked;
-	size_t i, count = 0;
+	size_t i, count = 0, cost;
 
 	if (pathname_clean(name, len, clean) != PATHNAME_OK ||
 	    n->looks < n->count) {
@@ -429,12 +430,17 @@ near_find(struct near *n, const uint8_t *name, size_t len, bool only_alike,
 		edits = least(asked.base.len < 8 ? 1 :
 		    (unsigned)(asked.base.len / 4), EDITS_MAX);
 	limit = edits * NEAR_EDIT + NEAR_ALIKE;
+	/* names that begin alike cost edits for each of their characters */
+	cost = LOOKS_OF_EDITS * (asked.whole.len + 1);
 	for (i = 0; i < n->count; i++) {
 		if (!can_be_near(&asked.whole, &n->index[i].whole, edits) &&
 		    !can_be_near(&asked.base, &n->index[i].base, edits) &&
 		    !has_version(clean, n->index[i].name) &&
 		    !has_version(n->index[i].name, clean))
 			continue;
+		n->looks -= n->looks < cost ? n->looks : cost;
+		if (n->looks == 0)
+			break;
 		distance = near_distance(clean, n->index[i].name, limit);
 		if (distance != UINT_MAX)
 			count = insert(out, count, n->index[i].name,

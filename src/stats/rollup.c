@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -194,7 +195,11 @@ read_file(struct carry *c, const struct rollup_found *f, uint64_t *taken)
 		close(fd);
 		return ret;
 	}
-	ret = logread_seek(&r, *taken);
+	/* it is just being packed: nothing of it is there yet */
+	if (f->is_packed && r.gz == NULL)
+		ret = -EBADMSG;
+	if (ret == 0)
+		ret = logread_seek(&r, *taken);
 	if (ret == 0)
 		ret = read_on(c, &r, taken);
 	logread_free(&r);
@@ -467,6 +472,15 @@ note_unlocked(struct carry *c, const char *state, int err)
 		note(c, "%s is not written: %s", state, strerror(-err));
 }
 
+/* root's rename(2) would take /dev/null away from everybody. */
+static bool
+is_replaceable(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == -1 || S_ISREG(st.st_mode);
+}
+
 int
 rollup_carry(const char *state, const char *log, bool anew,
     struct rollup_report *report)
@@ -477,6 +491,10 @@ rollup_carry(const char *state, const char *log, bool anew,
 	if (c.s == NULL)
 		err(1, NULL);
 	*report = (struct rollup_report){ .note = "" };
+	if (state != NULL && !is_replaceable(state)) {
+		note(&c, "%s: not a regular file, nothing is kept", state);
+		state = NULL;
+	}
 	if (state != NULL)
 		lock = rollup_lock(state);
 	c.now_us = now();

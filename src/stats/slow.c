@@ -8,7 +8,8 @@
  *		computes half of the time.
  * network	1 % of the packets had to be sent again, or one transfer in
  *		ten ended in silence; or it is slow and the round trip takes
- *		20 ms, or 2 ms and four times what is usual here.
+ *		20 ms, or 2 ms and four times what is usual here.  Two lost
+ *		packets, or one silence, happen anywhere.
  * client	slow, and nothing of that: it takes its time to acknowledge.
  * fine		the rest.
  *
@@ -237,13 +238,13 @@ static const struct table_column columns[] = {
 	{ "Bytes", "bytes", TABLE_SIZE, 6 },
 	{ "Rate p50", "rate_p50_bytes_per_second", TABLE_RATE, 0 },
 	{ "p5", "rate_p5_bytes_per_second", TABLE_RATE, 5 },
-	{ "Again", "retransmit_permille", TABLE_SHARE, 0 },
+	{ "Resent", "retransmit_permille", TABLE_SHARE, 0 },
 	{ "Packets", "retransmits", TABLE_COUNT, 7 },
 	{ "Timeouts", "timeouts", TABLE_COUNT, 6 },
 	{ "Silent", "silent", TABLE_COUNT, 6 },
 	{ "RTT", "rtt_p50_us", TABLE_DURATION, 1 },
 	{ "First reply", "first_reply_p50_us", TABLE_DURATION, 5 },
-	{ "p95", "first_reply_p95_us", TABLE_DURATION, 1 },
+	{ "Reply p95", "first_reply_p95_us", TABLE_DURATION, 1 },
 	{ "CPU", "cpu_permille", TABLE_SHARE, 9 },
 	{ "Is it?", "verdict", TABLE_WORD, 0 },
 };

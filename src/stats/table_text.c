@@ -273,14 +273,15 @@ put_title(struct layout *l, size_t column)
 {
 	const char *title = l->t->columns[column].title;
 	bool left = is_left(l->t->columns[column].kind);
-	size_t rest = l->widths[column] - strlen(title);
+	size_t len = strnlen(title, l->widths[column]);
+	size_t rest = l->widths[column] - len;
 
 	if (!left || *title == '\0')
 		l->gap += rest;
 	if (*title == '\0')
 		return;
 	put_gap(l);
-	fputs(title, l->out);
+	fwrite(title, 1, len, l->out);
 	if (left)
 		l->gap = rest;
 }

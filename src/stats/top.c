@@ -141,28 +141,53 @@ put_rates(FILE *out, const struct board *b, size_t width)
 
 /* ---- outcomes --------------------------------------------------------- */
 
-static void
-put_outcomes(FILE *out, const struct board *b, const char *title,
-    const struct board_second *sum)
+/* Those of a class, as far as they fit behind so many columns. */
+static size_t
+put_class(FILE *out, const struct text_style *style,
+    const struct board_second *sum, enum outcome_class class, size_t used,
+    size_t width)
 {
-	const struct text_style *style = &b->o->style;
-	enum text_colour colour;
+	enum text_colour colour = text_colour_of(class);
+	char text[64];
 	int i;
 
-	fprintf(out, "%-12s %" PRIu64, title, sum->ends);
 	for (i = OUTCOME_NONE + 1; i < OUTCOME_COUNT; i++) {
-		if (sum->outcomes[i] == 0)
+		if (sum->outcomes[i] == 0 ||
+		    outcome_class((enum outcome)i) != class)
 			continue;
-		colour = text_colour_of(outcome_class((enum outcome)i));
-		fprintf(out, "  %s%s %" PRIu64 "%s", text_colour(style,
-		    colour), outcome_name((enum outcome)i), sum->outcomes[i],
-		    text_colour_end(style, colour));
+		snprintf(text, sizeof(text), "%s %" PRIu64,
+		    outcome_name((enum outcome)i), sum->outcomes[i]);
+		used += 2 + strlen(text);
+		if (width == 0 || used <= width)
+			fprintf(out, "  %s%s%s", text_colour(style, colour),
+			    text, text_colour_end(style, colour));
 	}
+	return used;
+}
+
+/* On a narrow terminal refusals and probes give way, not failures. */
+static void
+put_outcomes(FILE *out, const struct board *b, const char *title,
+    const struct board_second *sum, size_t width)
+{
+	static const enum outcome_class order[] = {
+		OUTCOME_CLASS_SUCCESS, OUTCOME_CLASS_FAILURE,
+		OUTCOME_CLASS_REFUSED, OUTCOME_CLASS_NEUTRAL
+	};
+	char head[WHEN_TEXT_MAX + TEXT_NUMBER_MAX];
+	size_t i, used;
+
+	snprintf(head, sizeof(head), "%-12s %" PRIu64, title, sum->ends);
+	fputs(head, out);
+	used = strlen(head);
+	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		used = put_class(out, &b->o->style, sum, order[i], used,
+		    width);
 	fputc('\n', out);
 }
 
 static void
-put_all_outcomes(FILE *out, const struct board *b)
+put_all_outcomes(FILE *out, const struct board *b, size_t width)
 {
 	uint64_t now_s = b->active.at_us / US_PER_S + 1;
 	struct board_second hour = board_sum(b, now_s - BOARD_SECONDS, now_s);
@@ -171,8 +196,8 @@ put_all_outcomes(FILE *out, const struct board *b)
 	when_text(b->started_us, b->o->style.is_utc, 16, when);
 	snprintf(title, sizeof(title), "Since %s", when + 11);
 	fputc('\n', out);
-	put_outcomes(out, b, "Last hour", &hour);
-	put_outcomes(out, b, title, &b->since);
+	put_outcomes(out, b, "Last hour", &hour, width);
+	put_outcomes(out, b, title, &b->since, width);
 }
 
 /* ---- sections --------------------------------------------------------- */
@@ -405,7 +430,7 @@ put_page(FILE *out, struct board *b, size_t rows, size_t width)
 		err(1, NULL);
 	put_head(above, b);
 	put_rates(above, b, width);
-	put_all_outcomes(above, b);
+	put_all_outcomes(above, b, width);
 	if (fclose(above) != 0)
 		err(1, NULL);
 	fwrite(text, 1, len, out);

@@ -48,6 +48,7 @@ vitals_read(const struct options *o, struct vitals *v)
 	uint64_t until = f.until_us < o->now_us ? f.until_us : o->now_us;
 
 	*v = (struct vitals){ .requests = 0 };
+	f.until_us = command_until(o);
 	if (!o->has_since)
 		f.since_us = until > WINDOW_US ? until - WINDOW_US : 0;
 	return scan_run(o, &f, &handler, &v->scan);

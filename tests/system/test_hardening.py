@@ -8,7 +8,7 @@ from harness import check, check_equal
 
 PROGRAMS = {
     "tftpd": {"libc", "libcap", "libconfuse", "libseccomp"},
-    "tftpd-stats": {"libc"},
+    "tftpd-stats": {"libc", "libz"},
 }
 
 # elf(5), and the property notes of each processor's psABI.

@@ -316,6 +316,19 @@ def filters_are_refused(lane):
         check_equal(lane.run_stats("prometheus", *words).returncode, 2, f"status with {words}")
 
 
+def files_only_are_replaced(lane):
+    """root's rename(2) would take a device away from everybody."""
+    device = lane.scratch / "null"
+    os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    for words, status in ((("prometheus", "-o", device), 1), (("prometheus", "--state", device), 0),
+                          (("rollup", "--state", device), 0)):
+        done = lane.run_stats(*words)
+        check_equal((done.returncode, stat.S_ISCHR(device.stat().st_mode)), (status, True),
+                    f"status of {words}, and whether the device is one")
+        check(b"not a regular file" in done.stderr, f"{words}: {done.stderr}")
+    check(not device.with_name("null.lock").exists(), "a lock beside it")
+
+
 # Fifty rotations, with transfers going on and scrapers that are killed.
 
 ROTATED = pathlib.Path("/var/log/rotating/tftp.jsonl")
@@ -524,6 +537,7 @@ TESTS = (
     ("a scrape of an unchanged log is cheap", second_scrape_is_cheap, True),
     ("who may not keep the counters counts in memory", another_user_counts_too, True),
     ("a filter is refused", filters_are_refused, True),
+    ("nothing but a file is replaced", files_only_are_replaced, True),
     ("50 rotations by renaming, 8 scrapers, some killed: nothing is lost", nothing_is_lost_by_renaming, True),
     ("50 rotations of all kinds: no counter ever falls", never_falls_whatever_happens, True),
 )

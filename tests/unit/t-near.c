@@ -128,6 +128,29 @@ suggestions(void)
 	near_free(&n);
 }
 
+/* A client can ask for any number of names that differ from all in the end. */
+static void
+long_prefixes(void)
+{
+	struct near_match out[NEAR_MAX];
+	char name[600];
+	struct near n;
+	int i;
+
+	memset(name, 'p', sizeof(name));
+	near_init(&n);
+	for (i = 0; i < 1000; i++) {
+		snprintf(name + 500, 90, "%06d", i);
+		near_add(&n, (const uint8_t *)name, 506);
+	}
+	near_prepare(&n);
+	snprintf(name + 500, 90, "%06d", 2345);
+	for (i = 0; i < 1000 && n.looks != 0; i++)
+		(void)near_find(&n, (const uint8_t *)name, 506, false, out);
+	T_OK(n.looks == 0, "edits count as looks, for each character");
+	near_free(&n);
+}
+
 static void
 put_file(int dir, const char *name)
 {
@@ -177,6 +200,7 @@ main(void)
 		{ "distances", distances },
 		{ "long names", long_names },
 		{ "suggestions", suggestions },
+		{ "long prefixes", long_prefixes },
 		{ "trees", trees },
 		CU_TEST_INFO_NULL
 	};

@@ -176,6 +176,26 @@ narrow_terminals(void)
 }
 
 static void
+a_title_wider_than_its_column(void)
+{
+	static const struct table_column columns[] = {
+		{ "Client or network", "address", TABLE_NAME, 0 },
+		{ "Transfers", "transfers", TABLE_COUNT, 0 },
+	};
+	struct table *t = table_new(columns, TABLE_LENGTH(columns));
+	char *text;
+
+	bytes(t, "192.0.2.1");
+	table_number(t, 7);
+	text = as_text(t, &utf8, 7);
+	T_OK(strncmp(text, "Client o  Transfers\n", 20) == 0,
+	    "is cut like the names below it");
+	T_OK(strlen(text) < 60, "and pads nothing");
+	free(text);
+	table_free(t);
+}
+
+static void
 a_long_name_without_a_terminal(void)
 {
 	struct table *t = table_new(of_file, 2);
@@ -331,6 +351,8 @@ main(void)
 	CU_TestInfo tests[] = {
 		{ "each kind in each form", each_kind_in_each_form },
 		{ "narrow terminals", narrow_terminals },
+		{ "a title wider than its column",
+		    a_title_wider_than_its_column },
 		{ "a long name without a terminal",
 		    a_long_name_without_a_terminal },
 		{ "spreadsheets", spreadsheets },
