@@ -1,3 +1,4 @@
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -52,6 +53,7 @@ struct pass {
 	struct past past;
 	struct progress progress;
 	struct scan_result *result;
+	uint64_t ahead;		/* ends after the window */
 };
 
 /* ---- what was left out ------------------------------------------------ */
@@ -272,6 +274,7 @@ take(struct pass *p, const struct logread *reader)
 		take_start(p, &reader->line.rec);
 		return 0;
 	case TRANSLOG_TRANSFER:
+		p->ahead += reader->line.rec.ts_us >= p->filter->until_us;
 		return take_end(p, reader);
 	default:
 		take_notice(p, &reader->line.rec);
@@ -346,6 +349,9 @@ scan_run(const struct options *o, const struct filter *f,
 	end_progress(&p.progress);
 	if (ret != 0)
 		command_complain(&p.set);
+	if (p.ahead != 0 && o->filter.until_us == UINT64_MAX)
+		warnx("%" PRIu64 " transfers ended after now, as their clock "
+		    "was ahead; --until tells of them", p.ahead);
 	sum_up(&p);
 	ledger_free(&p.past.ledger);
 	ledger_free(&p.ledger);

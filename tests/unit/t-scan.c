@@ -440,6 +440,41 @@ a_start_long_before(void)
 	free(t.bytes);
 }
 
+/* How many ends count in a command's own window. */
+static uint64_t
+ends_until(const char *log, uint64_t until_us)
+{
+	struct options o = { .logs = &log, .log_count = 1,
+		.now_us = NOON_US, .table = "live" };
+	const struct scan_handler handler = { .arg = NULL };
+	struct scan_result result;
+	struct filter f;
+
+	filter_clear(&o.filter);
+	o.filter.until_us = until_us;
+	f = command_window(&o);
+	return scan_run(&o, &f, &handler, &result) == 0 ? result.ends :
+	    UINT64_MAX;
+}
+
+/* They would be in every window as long as the log lasts. */
+static void
+ahead_of_the_clock(void)
+{
+	struct text t = { 0 };
+
+	put_record(&t, 'r', 1, NOON_US - SECOND_US);
+	put_record(&t, 'r', 2, NOON_US + 30 * SECOND_US);
+	put_record(&t, 'r', 3, NOON_US + HOUR_US);
+	put_record(&t, 'r', 4, NOON_US + 100000 * HOUR_US);
+	write_file("ahead", t.bytes, t.len);
+	T_OK(ends_until("ahead", UINT64_MAX) == 2, "a little is no matter");
+	T_OK(ends_until("ahead", NOON_US + 2 * HOUR_US) == 3,
+	    "--until asks for more");
+	T_OK(ends_until("ahead", NOON_US) == 1, "or for less");
+	free(t.bytes);
+}
+
 /*
  * Three transfers, of which a write of the second was cut at each byte: its
  * neighbours lose nothing, and the cut one is counted as torn.
@@ -679,6 +714,7 @@ main(void)
 		{ "windows of three files", windows_of_three_files },
 		{ "windows of rotated files", windows_of_rotated_files },
 		{ "a start long before", a_start_long_before },
+		{ "ahead of the clock", ahead_of_the_clock },
 		CU_TEST_INFO_NULL
 	};
 	CU_TestInfo damage[] = {
