@@ -120,7 +120,8 @@ escape_unit(uint32_t unit, struct escaped *e)
 {
 	char *to = e->text + e->len;
 
-	memcpy(to, "\\u", 2);
+	to[0] = '\\';
+	to[1] = 'u';
 	to[2] = hex_digits[unit >> 12 & 15];
 	to[3] = hex_digits[unit >> 8 & 15];
 	to[4] = hex_digits[unit >> 4 & 15];
