@@ -118,7 +118,7 @@ tests_unit_t_translog_SOURCES = tests/unit/t-translog.c tests/unit/t.h
 tests_unit_t_translog_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_translog_LDADD = $(STATS_LIBS)
 
-STATS_LIBS = libstats.a librecord.a libcore.a $(ZLIB_LIBS) $(CUNIT_LIBS)
+STATS_LIBS = libstats.a librecord.a libos.a libcore.a $(ZLIB_LIBS) $(CUNIT_LIBS)
 tests_unit_t_aggregate_SOURCES = tests/unit/t-aggregate.c tests/unit/t.h
 tests_unit_t_aggregate_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_aggregate_LDADD = $(STATS_LIBS)

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
+#include "os/clock.h"
 #include "stats/active.h"
 #include "stats/screen.h"
 #include "stats/when.h"
@@ -37,22 +37,13 @@ static const struct table_column columns[] = {
 
 /* ---- looking ---------------------------------------------------------- */
 
-static uint64_t
-real_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 int
 active_look(struct active *a, const struct options *o,
     const struct filter *f)
 {
 	int ret = livetab_open(&a->table, o->table);
 
-	a->at_us = real_us();
+	a->at_us = clock_real_us();
 	a->has_table = ret == 0;
 	if (ret == 0) {
 		ret = roster_look(&a->roster, &a->table, f);

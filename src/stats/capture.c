@@ -6,22 +6,13 @@
 #include <stdlib.h>
 #include <stdnoreturn.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "stats/capture.h"
 
 #define TEXT_MAX	((size_t)1024 * 1024)
 #define EXEC_FAILED	127
-
-static uint64_t
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* A group of its own, so that its children can be killed with it. */
 static noreturn void
@@ -66,7 +57,7 @@ listen_to(const int fds[2], struct capture *c, uint64_t deadline)
 	uint64_t at;
 
 	while (open_count != 0) {
-		at = now();
+		at = clock_mono_us();
 		if (at >= deadline)
 			return -ETIMEDOUT;
 		if (poll(pfds, 2, (int)((deadline - at) / 1000) + 1) <= 0)
@@ -139,7 +130,7 @@ capture_run(const char *path, char *const argv[], uint64_t limit_us,
 	c->err.buf = malloc(TEXT_MAX + 1);
 	if (c->out.buf == NULL || c->err.buf == NULL)
 		return -ENOMEM;
-	ret = run(path, argv, now() + limit_us, c);
+	ret = run(path, argv, clock_mono_us() + limit_us, c);
 	c->out.buf[c->out.len] = '\0';
 	c->err.buf[c->err.len] = '\0';
 	return ret;

@@ -9,7 +9,7 @@
 #include "stats/when.h"
 
 #define DAY_US	(UINT64_C(86400) * 1000000)
-#define AHEAD_US	(UINT64_C(60) * 1000000)	/* a clock set back a bit */
+#define AHEAD_US	(UINT64_C(60) * 1000000)	/* set back a bit */
 
 uint64_t
 command_until(const struct options *o)

@@ -2,9 +2,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "stats/livetab.h"
 
 #define TRIES_MAX	3	/* to see a slot that does not change */
@@ -120,15 +120,6 @@ livetab_open(struct livetab *t, const char *path)
 	return ret;
 }
 
-static uint64_t
-mono_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* Since then; nothing when that is no time of the past. */
 static uint64_t
 since(uint64_t then_us, uint64_t now_us)
@@ -147,7 +138,7 @@ has_id(const struct live_slot *slot)
 static void
 take(struct livetab_entry *e, struct live_slot *slot)
 {
-	uint64_t now_us = mono_us(), heard_us = slot->heard_us;
+	uint64_t now_us = clock_mono_us(), heard_us = slot->heard_us;
 
 	memset(e, 0, sizeof(*e));
 	memcpy(e->id, slot->id, TRANSLOG_ID_LEN);

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "os/clock.h"
 #include "stats/command.h"
 #include "stats/when.h"
 
@@ -448,15 +448,6 @@ check_options(struct arguments *a)
 	    a->has_csv ? FORM_CSV : FORM_TEXT;
 }
 
-static uint64_t
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static bool
 is_check(char **argv)
 {
@@ -490,7 +481,7 @@ main(int argc, char **argv)
 	/* getopt's messages begin as all others do. */
 	argv[0] = program_invocation_short_name;
 	filter_clear(&o->filter);
-	o->now_us = now();
+	o->now_us = clock_real_us();
 	o->style.is_utf8 = text_has_utf8();
 	o->style.has_colour = text_wants_colour();
 	while ((option = getopt_long(argc, argv, short_options(o),

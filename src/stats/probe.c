@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "stats/probe.h"
 
 #define BLKSIZE		1428	/* fits a packet of Ethernet, IPv6 too */
@@ -107,15 +107,6 @@ probe_parse(const char *text, struct probe_target *t)
 
 /* ---- what is sent ------------------------------------------------------ */
 
-static uint64_t
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void __attribute__((format(printf, 3, 4)))
 end(struct probe *p, enum probe_end how, const char *fmt, ...)
 {
@@ -148,7 +139,7 @@ static bool
 send_new(struct probe *p)
 {
 	p->wait_us = p->limits->wait_us;
-	p->again_us = now() + p->wait_us;
+	p->again_us = clock_mono_us() + p->wait_us;
 	return send_out(p);
 }
 
@@ -176,7 +167,7 @@ send_again(struct probe *p)
 	p->result->repeats++;
 	p->wait_us = p->wait_us > WAIT_MAX_US / 2 ? WAIT_MAX_US :
 	    p->wait_us * 2;
-	p->again_us = now() + p->wait_us;
+	p->again_us = clock_mono_us() + p->wait_us;
 	(void)send_out(p);
 }
 
@@ -355,7 +346,7 @@ is_of_transfer(struct probe *p, const union address *from, uint16_t opcode)
 			return false;
 		p->has_tid = true;
 		p->tid = *from;
-		p->result->first_reply_us = now() - p->began_us;
+		p->result->first_reply_us = clock_mono_us() - p->began_us;
 		return true;
 	}
 	if (port_of(from) == port_of(&p->tid))
@@ -432,7 +423,7 @@ receive(struct probe *p)
 static int
 timeout_ms(uint64_t until_us)
 {
-	uint64_t at = now();
+	uint64_t at = clock_mono_us();
 
 	return until_us <= at ? 0 : (int)((until_us - at) / 1000) + 1;
 }
@@ -468,11 +459,11 @@ step(struct probe *p)
 		}
 		if (!p->is_over)
 			receive(p);
-		if (!p->is_over && now() >= p->deadline_us)
+		if (!p->is_over && clock_mono_us() >= p->deadline_us)
 			time_is_over(p);
-	} else if (now() >= p->deadline_us) {
+	} else if (clock_mono_us() >= p->deadline_us) {
 		time_is_over(p);
-	} else if (now() >= p->again_us) {
+	} else if (clock_mono_us() >= p->again_us) {
 		send_again(p);
 	}
 }
@@ -484,7 +475,7 @@ step(struct probe *p)
 static void
 dally(struct probe *p)
 {
-	uint64_t until = now() + DALLY_US;
+	uint64_t until = clock_mono_us() + DALLY_US;
 	union address from = { .sa.sa_family = AF_UNSPEC };
 	socklen_t len;
 	struct pollfd pfd = { .fd = p->fd, .events = POLLIN };
@@ -493,7 +484,8 @@ dally(struct probe *p)
 
 	if (until > p->deadline_us)
 		until = p->deadline_us;
-	while (now() < until && poll(&pfd, 1, timeout_ms(until)) == 1) {
+	while (clock_mono_us() < until &&
+	    poll(&pfd, 1, timeout_ms(until)) == 1) {
 		len = sizeof(from);
 		n = recvfrom(p->fd, p->in, sizeof(p->in), MSG_DONTWAIT,
 		    &from.sa, &len);
@@ -529,12 +521,12 @@ try_address(struct probe *p)
 {
 	if (!open_socket(p))
 		return;
-	p->began_us = now();
+	p->began_us = clock_mono_us();
 	p->next = 1;
 	send_request(p);
 	while (!p->is_over)
 		step(p);
-	p->result->duration_us = now() - p->began_us;
+	p->result->duration_us = clock_mono_us() - p->began_us;
 	if (p->result->end == PROBE_COMPLETE && p->result->repeats != 0)
 		dally(p);
 	close(p->fd);
@@ -586,7 +578,7 @@ probe_run(const struct probe_target *t, const struct probe_limits *limits,
 	p->limits = limits;
 	p->result = result;
 	p->file = t->file;
-	p->deadline_us = now() + limits->whole_us;
+	p->deadline_us = clock_mono_us() + limits->whole_us;
 	/* a name server that is dead shall not hold us for half a minute */
 	(void)setenv("RES_OPTIONS", "timeout:2 attempts:1", 0);
 	ret = getaddrinfo(t->host, t->port, &hints, &list);

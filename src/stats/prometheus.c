@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
+#include "os/clock.h"
 #include "stats/livetab.h"
 #include "stats/prometheus.h"
 
@@ -17,15 +17,6 @@ static const char *const class_names[] = {
 };
 
 /* ---- collecting ------------------------------------------------------ */
-
-static uint64_t
-clock_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 static void
 look_at_table(const char *table, struct prometheus_facts *f)
@@ -45,12 +36,12 @@ void
 prometheus_collect(const char *table, const char *state, const char *log,
     struct prometheus_facts *f)
 {
-	uint64_t begun_us = clock_us();
+	uint64_t begun_us = clock_mono_us();
 
 	memset(f, 0, sizeof(*f));
 	f->log_err = rollup_carry(state, log, false, &f->rollup);
 	look_at_table(table, f);
-	f->took_us = clock_us() - begun_us;
+	f->took_us = clock_mono_us() - begun_us;
 }
 
 /* ---- one family ------------------------------------------------------ */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "rollup_parts.h"
+#include "os/clock.h"
 #include "stats/ledger.h"
 #include "stats/logread.h"
 
@@ -30,15 +30,6 @@ struct carry {
 	bool is_sure;		/* a second look found the same gone */
 	uint64_t now_us;
 };
-
-static uint64_t
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 static void __attribute__((format(printf, 2, 3)))
 note(struct carry *c, const char *fmt, ...)
@@ -497,7 +488,7 @@ rollup_carry(const char *state, const char *log, bool anew,
 	}
 	if (state != NULL)
 		lock = rollup_lock(state);
-	c.now_us = now();
+	c.now_us = clock_real_us();
 	fetch(&c, state, anew);
 	ret = catch_up(&c, log);
 	if (lock >= 0) {

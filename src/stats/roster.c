@@ -1,22 +1,13 @@
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "os/clock.h"
 #include "stats/ledger.h"
 #include "stats/roster.h"
 #include "stats/sum.h"
 
 #define FIRST_ROOM	64
-
-static uint64_t
-mono_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 static int
 by_id(const void *a, const void *b)
@@ -156,7 +147,7 @@ roster_look(struct roster *r, struct livetab *t, const struct filter *f)
 {
 	struct roster_mark *marks = r->before;
 	struct livetab_entry e;
-	uint64_t now_us = mono_us(), last_us = r->looked_us;
+	uint64_t now_us = clock_mono_us(), last_us = r->looked_us;
 	uint32_t slot = 0;
 	int ret;
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "stats/ledger.h"
 #include "stats/scan.h"
 #include "stats/table.h"
@@ -142,15 +142,6 @@ look_back(struct pass *p, const struct translog_record *rec)
 /* ---- progress --------------------------------------------------------- */
 
 static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-static uint64_t
 read_bytes(const struct logset *set)
 {
 	uint64_t sum = 0;
@@ -170,7 +161,7 @@ begin_progress(struct progress *progress, const struct logset *set,
 	/* not between lines of output */
 	progress->is_terminal = isatty(STDERR_FILENO) == 1 &&
 	    !(prints_lines && isatty(STDOUT_FILENO) == 1);
-	progress->due_ms = now_ms() + PROGRESS_AFTER_MS;
+	progress->due_ms = clock_mono_us() / 1000 + PROGRESS_AFTER_MS;
 	progress->before = read_bytes(set);
 	for (i = 0; i < set->count; i++)
 		progress->total += set->files[i]->size -
@@ -205,7 +196,7 @@ note_progress(struct pass *p)
 	if (!progress->is_terminal || ++progress->records < PROGRESS_RECORDS)
 		return;
 	progress->records = 0;
-	now = now_ms();
+	now = clock_mono_us() / 1000;
 	if (now < progress->due_ms || progress->total == 0)
 		return;
 	progress->due_ms = now + PROGRESS_EVERY_MS;

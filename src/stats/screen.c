@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "stats/screen.h"
 
 #define ROWS	24	/* where the terminal does not know */
@@ -318,29 +319,21 @@ take_keys(struct screen *s, bool *is_new)
 	return true;
 }
 
-static uint64_t
-mono_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 bool
 screen_wait(struct screen *s, unsigned ms)
 {
 	struct pollfd fds[] = {
 		{ .fd = STDOUT_FILENO }, { .events = POLLIN }
 	};
-	uint64_t now_ms = mono_ms();
+	uint64_t now_ms = clock_mono_us() / 1000;
 	struct timespec ts;
 	bool is_new = false;
 	int ret;
 
 	if (s->next_ms <= now_ms)
 		s->next_ms = now_ms + ms;
-	for (; !is_new && now_ms < s->next_ms; now_ms = mono_ms()) {
+	for (; !is_new && now_ms < s->next_ms;
+	    now_ms = clock_mono_us() / 1000) {
 		ts.tv_sec = (time_t)((s->next_ms - now_ms) / 1000);
 		ts.tv_nsec = (long)((s->next_ms - now_ms) % 1000) * 1000000;
 		fds[1].fd = s->has_keys ? STDIN_FILENO : -1;

@@ -24,7 +24,7 @@ tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h
 
 # libFuzzer, where it is linked, has its main() before this one.
 FUZZ_MAIN = tests/fuzz/libreplay.a
-FUZZ_STATS = $(FUZZ_MAIN) libstats.a librecord.a libcore.a $(ZLIB_LIBS)
+FUZZ_STATS = $(FUZZ_MAIN) libstats.a librecord.a libos.a libcore.a $(ZLIB_LIBS)
 FUZZ_POLICY = $(FUZZ_MAIN) libpolicy.a libcore.a $(LIBCONFUSE_LIBS)
 
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/config.c
