@@ -507,6 +507,7 @@ def nobody_can_be_killed(lane):
 @contextlib.contextmanager
 def limited(lane, kind, value):
     """A dispatcher, and a keeper, that get no more than that; and then again without."""
+    lane.server.dispatcher()    # A keeper that is only starting could not start.
     keeper = lane.server.keeper()
     old = resource.prlimit(keeper, kind)
     resource.prlimit(keeper, kind, (value, old[1]))
@@ -552,6 +553,7 @@ def ask_within(lane, kind, value, wanted):
 def no_descriptors(lane):
     """For the keeper, a new dispatcher, or a transfer, as it comes."""
     lane.serve()
+    lane.server.dispatcher()    # It comes last: until then the keeper's numbers still grow.
     keeper = lane.server.wait_keeper()
     most = max(map(int, os.listdir(f"/proc/{keeper}/fd")))
     for value in range(most, most + 6) if lane.full else (most, most + 2, most + 4):
