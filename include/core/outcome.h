@@ -32,7 +32,8 @@ enum outcome_class {
 	OUTCOME_CLASS_SUCCESS,
 	OUTCOME_CLASS_NEUTRAL,
 	OUTCOME_CLASS_REFUSED,
-	OUTCOME_CLASS_FAILURE
+	OUTCOME_CLASS_FAILURE,
+	OUTCOME_CLASS_COUNT
 };
 
 /* The name in the log ("complete"); "none" for OUTCOME_NONE. */
@@ -46,5 +47,8 @@ enum outcome outcome_from_name(const char *name, size_t len);
 
 /* The class that reports count it under. */
 enum outcome_class outcome_class(enum outcome outcome);
+
+/* "success", "neutral", "refused", "failure": its name in reports. */
+const char *outcome_class_name(enum outcome_class of_class);
 
 #endif

@@ -52,7 +52,7 @@ struct aggregate {
 	uint64_t reads, writes;		/* of these; some are neither */
 	uint64_t open;			/* that began and did not end */
 	uint64_t outcomes[OUTCOME_COUNT];
-	uint64_t classes[OUTCOME_CLASS_FAILURE + 1];
+	uint64_t classes[OUTCOME_CLASS_COUNT];
 	uint64_t bytes_sent, bytes_received;	/* of files */
 	uint64_t packets_sent, retransmits;	/* packets */
 	uint64_t retransmitted;		/* requests that had any */

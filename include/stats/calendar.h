@@ -20,7 +20,7 @@ enum calendar_unit { CALENDAR_HOUR, CALENDAR_DAY };
 struct calendar_period {
 	uint64_t start_us, end_us;	/* end: the next one's start */
 	uint64_t requests;
-	uint64_t classes[OUTCOME_CLASS_FAILURE + 1];
+	uint64_t classes[OUTCOME_CLASS_COUNT];
 	uint64_t bytes_sent, bytes_received;
 	uint64_t packets_sent, retransmits;
 };

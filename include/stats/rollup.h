@@ -45,7 +45,7 @@ struct rollup_counters {
 	struct rollup_hist duration[ROLLUP_OPS];	/* us, of successes */
 	struct rollup_hist size[ROLLUP_OPS];		/* bytes, the same */
 	struct rollup_hist first_reply[ROLLUP_OPS];	/* us, of all */
-	uint64_t last_us[OUTCOME_CLASS_FAILURE + 1];	/* ts of the latest */
+	uint64_t last_us[OUTCOME_CLASS_COUNT];	/* ts of the latest */
 	uint64_t starts;			/* accepted transfers */
 	uint64_t requests, repeats, ignored, dropped;	/* of notices */
 	uint64_t lines, bad_lines;	/* bad: torn and newer ones, too */

@@ -18,7 +18,7 @@
 
 struct tally_counts {
 	uint64_t requests, bytes;
-	uint64_t classes[OUTCOME_CLASS_FAILURE + 1];
+	uint64_t classes[OUTCOME_CLASS_COUNT];
 };
 
 struct tally_entry {

@@ -15,7 +15,7 @@ struct vitals {
 	struct scan_result scan;
 	uint64_t requests;	/* that ended */
 	uint64_t outcomes[OUTCOME_COUNT];
-	uint64_t classes[OUTCOME_CLASS_FAILURE + 1];
+	uint64_t classes[OUTCOME_CLASS_COUNT];
 	uint64_t bytes;		/* both ways */
 	uint64_t dropped;	/* datagrams, as notices say */
 	uint64_t gaps;		/* notices of missing records */

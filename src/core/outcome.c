@@ -55,3 +55,16 @@ outcome_class(enum outcome outcome)
 {
 	return outcomes[known(outcome)].class;
 }
+
+const char *
+outcome_class_name(enum outcome_class of_class)
+{
+	static const char names[OUTCOME_CLASS_COUNT][8] = {
+		[OUTCOME_CLASS_SUCCESS] = "success",
+		[OUTCOME_CLASS_NEUTRAL] = "neutral",
+		[OUTCOME_CLASS_REFUSED] = "refused",
+		[OUTCOME_CLASS_FAILURE] = "failure",
+	};
+
+	return names[of_class];
+}

@@ -280,7 +280,7 @@ add_tally(struct tally *to, const struct tally *from)
 		counts = tally_of(to, e->name, e->len);
 		counts->requests += e->counts.requests;
 		sum_add(&counts->bytes, e->counts.bytes);
-		for (k = 0; k <= OUTCOME_CLASS_FAILURE; k++)
+		for (k = 0; k < OUTCOME_CLASS_COUNT; k++)
 			counts->classes[k] += e->counts.classes[k];
 	}
 }

@@ -14,7 +14,7 @@
 
 struct client {
 	uint64_t requests, bytes;
-	uint64_t classes[OUTCOME_CLASS_FAILURE + 1];
+	uint64_t classes[OUTCOME_CLASS_COUNT];
 	uint64_t success_bytes, success_us;
 	uint64_t packets_sent, retransmits;
 	struct latest latest;
@@ -83,7 +83,7 @@ put_row(struct table *t, const struct keyed *clients, const struct client *c)
 	name = keyed_name(clients, c, &len);
 	table_text(t, name, len);
 	table_number(t, c->requests);
-	for (i = 0; i <= OUTCOME_CLASS_FAILURE; i++)
+	for (i = 0; i < OUTCOME_CLASS_COUNT; i++)
 		table_number(t, c->classes[i]);
 	table_number(t, c->bytes);
 	table_rate(t, c->success_bytes, c->success_us);

@@ -12,7 +12,7 @@
 
 struct file {
 	uint64_t requests, bytes, clients;
-	uint64_t classes[OUTCOME_CLASS_FAILURE + 1];
+	uint64_t classes[OUTCOME_CLASS_COUNT];
 	uint64_t success_bytes, success_us;
 	struct latest latest;		/* with its client */
 };
@@ -101,7 +101,7 @@ put_row(struct table *t, const struct keyed *names, const struct file *file)
 	name = keyed_name(names, file, &len);
 	table_text(t, name, len);
 	table_number(t, file->requests);
-	for (i = 0; i <= OUTCOME_CLASS_FAILURE; i++)
+	for (i = 0; i < OUTCOME_CLASS_COUNT; i++)
 		table_number(t, file->classes[i]);
 	table_number(t, file->clients);
 	table_number(t, file->bytes);

@@ -83,18 +83,12 @@ filter_network_has(const struct filter_network *net, const char *text)
 static uint32_t
 outcomes_of(const char *name, size_t len)
 {
-	static const char *const classes[] = {
-		[OUTCOME_CLASS_SUCCESS] = "success",
-		[OUTCOME_CLASS_NEUTRAL] = "neutral",
-		[OUTCOME_CLASS_REFUSED] = "refused",
-		[OUTCOME_CLASS_FAILURE] = "failure",
-	};
 	const char *of_class;
 	uint32_t outcomes = 0;
 	int i;
 
 	for (i = OUTCOME_NONE + 1; i < OUTCOME_COUNT; i++) {
-		of_class = classes[outcome_class((enum outcome)i)];
+		of_class = outcome_class_name(outcome_class((enum outcome)i));
 		if (strlen(of_class) == len && memcmp(of_class, name, len) == 0)
 			outcomes |= UINT32_C(1) << i;
 	}

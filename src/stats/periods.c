@@ -99,7 +99,7 @@ put_row(struct table *t, const struct calendar *c,
 	put_weekday(t, c, p->start_us);
 	table_number(t, p->start_us);
 	table_number(t, p->requests);
-	for (i = 0; i <= OUTCOME_CLASS_FAILURE; i++)
+	for (i = 0; i < OUTCOME_CLASS_COUNT; i++)
 		table_number(t, p->classes[i]);
 	table_number(t, p->bytes_sent);
 	table_number(t, p->bytes_received);

@@ -9,13 +9,6 @@
 
 #define AT(member)	offsetof(struct rollup_counters, member)
 
-static const char *const class_names[] = {
-	[OUTCOME_CLASS_SUCCESS] = "success",
-	[OUTCOME_CLASS_NEUTRAL] = "neutral",
-	[OUTCOME_CLASS_REFUSED] = "refused",
-	[OUTCOME_CLASS_FAILURE] = "failure",
-};
-
 /* ---- collecting ------------------------------------------------------ */
 
 static void
@@ -131,7 +124,7 @@ put_transfers(const struct writer *w, const struct prometheus_facts *f)
 			    "class=\"%s\"} %" PRIu64 "\n", name,
 			    op_label((enum translog_op)op),
 			    outcome_name((enum outcome)outcome),
-			    class_names[class], k->outcomes[op][outcome]);
+			    outcome_class_name(class), k->outcomes[op][outcome]);
 		}
 	}
 }
@@ -144,11 +137,11 @@ put_last(const struct writer *w, const struct prometheus_facts *f)
 	unsigned class;
 
 	put_head(w, name, "gauge", "When the latest request of a class ended.");
-	for (class = 0; class <= OUTCOME_CLASS_FAILURE; class++) {
+	for (class = 0; class < OUTCOME_CLASS_COUNT; class++) {
 		if (last_us[class] == 0)
 			continue;
 		fprintf(w->out, "%s{class=\"%s\"} ", name,
-		    class_names[class]);
+		    outcome_class_name(class));
 		put_seconds(w, last_us[class]);
 	}
 }

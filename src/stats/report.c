@@ -61,7 +61,7 @@ put_class(const struct output *o, enum outcome_class of_class)
 	if (a->classes[of_class] == 0)
 		return;
 	fprintf(o->out, "    %s%-10s %9" PRIu64 "%s  %7s ",
-	    text_colour(o->style, colour), report_class_names[of_class],
+	    text_colour(o->style, colour), outcome_class_name(of_class),
 	    a->classes[of_class], text_colour_end(o->style, colour),
 	    text_share(a->classes[of_class], a->requests, share));
 	for (i = OUTCOME_NONE + 1; i < OUTCOME_COUNT; i++)
@@ -88,7 +88,7 @@ put_requests(const struct output *o)
 	fputs(", ", o->out);
 	put_count(o->out, a->writes, "write");
 	fputc('\n', o->out);
-	for (i = 0; i < REPORT_CLASSES; i++)
+	for (i = 0; i < OUTCOME_CLASS_COUNT; i++)
 		put_class(o, (enum outcome_class)i);
 	fprintf(o->out, "  Still open   %9" PRIu64, a->open);
 	if (a->now.is_known) {

@@ -9,9 +9,6 @@
 #include "stats/scan.h"
 #include "stats/table.h"
 
-#define REPORT_CLASSES	(OUTCOME_CLASS_FAILURE + 1)
-extern const char *const report_class_names[REPORT_CLASSES];
-
 /* A percentile's name in text and its key. */
 struct report_quantile {
 	const char *name, *key;

@@ -10,13 +10,6 @@
 /* A longer window is shown from its first record on. */
 #define LONG_US		(UINT64_C(400) * 86400 * 1000000)
 
-const char *const report_class_names[REPORT_CLASSES] = {
-	[OUTCOME_CLASS_SUCCESS] = "success",
-	[OUTCOME_CLASS_NEUTRAL] = "neutral",
-	[OUTCOME_CLASS_REFUSED] = "refused",
-	[OUTCOME_CLASS_FAILURE] = "failure",
-};
-
 const struct report_quantile report_durations[REPORT_DURATIONS] = {
 	{ "p50", "duration_p50_us", 500 },
 	{ "p95", "duration_p95_us", 950 },
@@ -86,7 +79,7 @@ tally_table(const struct table_column *columns, const struct tally *tally,
 		table_text(t, rows[i]->name, rows[i]->len);
 		table_number(t, c->requests);
 		table_number(t, c->bytes);
-		for (k = 0; k < REPORT_CLASSES; k++)
+		for (k = 0; k < OUTCOME_CLASS_COUNT; k++)
 			table_number(t, c->classes[k]);
 	}
 	free(rows);

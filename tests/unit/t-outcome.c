@@ -28,6 +28,10 @@ static const struct {
 	{ OUTCOME_SHUTDOWN,	"shutdown",	OUTCOME_CLASS_FAILURE },
 };
 
+static const char *const class_names[OUTCOME_CLASS_COUNT] = {
+	"success", "neutral", "refused", "failure"
+};
+
 static enum outcome
 from_name(const char *name, size_t len)
 {
@@ -44,6 +48,9 @@ test_contract(void)
 	size_t i, len;
 
 	T_OK(COUNT(contract) == OUTCOME_COUNT - 1, "every outcome is here");
+	for (i = 0; i < COUNT(class_names); i++)
+		T_OK(strcmp(outcome_class_name((enum outcome_class)i),
+		    class_names[i]) == 0, class_names[i]);
 	for (i = 0; i < COUNT(contract); i++) {
 		const char *name = contract[i].name;
 
