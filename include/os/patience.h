@@ -33,4 +33,14 @@ void patience_init(struct patience *p, int fd);
  */
 bool patience_for(struct patience *p, uint64_t wait_us);
 
+/*
+ * patience_cut - for a signal's handler: a receive on fd that was about to
+ * begin, and would not notice the signal any more, ends at once.  Then
+ * patience_forget() is due.  errno stays as it is.
+ */
+void patience_cut(int fd);
+
+/* The timeout of fd is no longer known. */
+void patience_forget(struct patience *p);
+
 #endif

@@ -54,13 +54,18 @@ struct transfer {
 
 /* ---- signals ---------------------------------------------------------- */
 
-/* The signal flag: what was told since the last look, a bit a word. */
+/*
+ * The signal flag: what was told since the last look, a bit a word; and the
+ * socket whose receive a word ends, also one that only begins.
+ */
 static atomic_int words_heard;
+static atomic_int words_sock = -1;
 
 static void
 on_word(int number)
 {
 	atomic_fetch_or(&words_heard, 1 << (number - SIGRTMIN));
+	patience_cut(atomic_load(&words_sock));
 }
 
 static sigset_t
@@ -345,6 +350,7 @@ take_words(struct transfer *t)
 	if (atomic_load(&words_heard) == 0)
 		return;
 	heard = atomic_exchange(&words_heard, 0);
+	patience_forget(&t->patience);
 	if (heard & 1 << TRANSFER_REPEAT)
 		engine_on_repeat(&t->engine, t->now_us);
 	if (heard & 1 << TRANSFER_REPLACED)
@@ -431,19 +437,21 @@ wait_and_take(struct transfer *t)
 {
 	uint64_t deadline_us = engine_deadline(&t->engine), wait_us;
 	int flags = MSG_DONTWAIT;
+	bool can_block;
 
 	wait_us = deadline_us > t->now_us ? deadline_us - t->now_us : 0;
 	if (t->is_refused) {
 		take_refusal(t);
 		return;
 	}
-	/* a word that came while we worked would not end a call */
-	if (atomic_load(&words_heard) != 0)
-		wait_us = 0;
-	if (patience_for(&t->patience, wait_us))
-		flags = 0;
-	else if (wait_us != 0)
-		(void)netio_wait(t->a.sock, wait_us);
+	can_block = patience_for(&t->patience, wait_us);
+	/* after that: a word from now on cuts the patience */
+	if (atomic_load(&words_heard) == 0) {
+		if (can_block)
+			flags = 0;
+		else if (wait_us != 0)
+			(void)netio_wait(t->a.sock, wait_us);
+	}
 	(void)take_packets(t, flags);
 }
 
@@ -462,6 +470,7 @@ run_engine(struct transfer *t)
 	};
 
 	patience_init(&t->patience, t->a.sock);
+	atomic_store(&words_sock, t->a.sock);
 	netio_note_arrivals(t->a.sock);
 	t->now_us = clock_mono_us();
 	engine_init(&t->engine, &setup);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -7,7 +8,7 @@
 
 #define LATE_TICKS	2	/* one that has begun, one that has to end */
 #define TICK_MAX_US	4000	/* HZ=250; slower kernels come late */
-#define LONGEST_US	1000000	/* a signal just before the call is lost */
+#define LONGEST_US	1000000	/* whatever goes wrong, we look again */
 
 void
 patience_init(struct patience *p, int fd)
@@ -23,15 +24,14 @@ patience_init(struct patience *p, int fd)
 }
 
 static void
-set(struct patience *p, uint64_t timeout_us)
+limit_receive(int fd, uint64_t timeout_us)
 {
 	struct timeval tv = {
 		.tv_sec = (time_t)(timeout_us / 1000000),
 		.tv_usec = (suseconds_t)(timeout_us % 1000000),
 	};
 
-	(void)setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	p->set_us = timeout_us;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 }
 
 bool
@@ -46,7 +46,24 @@ patience_for(struct patience *p, uint64_t wait_us)
 		timeout_us = LONGEST_US;
 	/* one that is somewhat short only makes us ask again */
 	if (p->set_us == 0 || p->set_us > timeout_us ||
-	    p->set_us < timeout_us / 4)
-		set(p, timeout_us);
+	    p->set_us < timeout_us / 4) {
+		limit_receive(p->fd, timeout_us);
+		p->set_us = timeout_us;
+	}
 	return true;
+}
+
+void
+patience_cut(int fd)
+{
+	int saved = errno;
+
+	limit_receive(fd, 1);
+	errno = saved;
+}
+
+void
+patience_forget(struct patience *p)
+{
+	p->set_us = 0;
 }

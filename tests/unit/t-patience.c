@@ -131,6 +131,30 @@ test_blocks(void)
 	close(other);
 }
 
+/* A signal between the decision to block and the call that does. */
+static void
+test_cut(void)
+{
+	struct patience p;
+	int other, fd = quiet_socket(&other);
+	uint64_t start;
+	char c;
+
+	patience_init(&p, fd);
+	T_OK(patience_for(&p, 3600 * S), "set-up");
+	errno = EPIPE;
+	patience_cut(fd);
+	T_OK(errno == EPIPE, "errno is the interrupted code's");
+	start = clock_mono_us();
+	T_OK(recv(fd, &c, 1, 0) == -1 && errno == EAGAIN &&
+	    clock_mono_us() - start < BUSY_US, "the call ends at once");
+	patience_forget(&p);
+	T_OK(patience_for(&p, 3600 * S) && timeout_of(fd) >= p.set_us &&
+	    p.set_us == 1 * S, "the next one blocks again");
+	close(fd);
+	close(other);
+}
+
 int
 main(void)
 {
@@ -139,6 +163,7 @@ main(void)
 		{ "when it is set", test_steps },
 		{ "a deadline that moves on", test_traffic },
 		{ "a call that blocks", test_blocks },
+		{ "a call that is not to block any more", test_cut },
 		CU_TEST_INFO_NULL
 	};
 	CU_SuiteInfo suites[] = {
