@@ -31,7 +31,8 @@ void diag_log(enum diag_level level, const char *fmt, ...)
 
 /*
  * diag_place - have the connection to syslog under that number, for whoever
- * closes all others.  The number, -1 if there is none, or -errno.
+ * closes all others.  The number; or -1 if there is none, or -errno: then it
+ * is closed.
  */
 int diag_place(int number);
 

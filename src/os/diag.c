@@ -53,7 +53,10 @@ diag_place(int number)
 {
 	int fd = process_place(diag.syslog_fd, number);
 
-	if (fd >= 0)
+	/* else the caller closes it with all others, and its number is reused */
+	if (fd < 0)
+		diag_close();
+	else
 		diag.syslog_fd = fd;
 	return fd;
 }

@@ -335,6 +335,12 @@ def walls_fail(lane):
     rng, stage = random_of(lane, "walls"), WallStage(lane, READS[0])
     try:
         stage.wanted = stage.walls()
+        # The numbers that filters know: a descriptor that is not where it should be is
+        # closed, and must not be used, nor closed again, under its old number.
+        places = [n for n, (call, _, _) in enumerate(stage.list_calls("starter", True), 1) if call == "dup3"]
+        check(places, "no descriptor gets its number")
+        for n in places:
+            stage.trial(f"fail starter {n} 0 once")
         stage.perform("starter", True, rng)
     finally:
         stage.stop()
