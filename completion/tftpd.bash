@@ -7,7 +7,7 @@ _tftpd()
 	local options="-4 -6 -a -S -l -L -P -s -c -p -U -m -B -W -r -R -t -T
 		-u -v -C -f -V -h --read-only --max-upload --map-steps
 		--refuse-all --sandbox --log --verbosity --stderr --check
-		--print-config --explain --adopt --map-test --config --user
+		--print-config --explain --adopt --draft --map-test --config --user
 		--address --port --port-range --listen --foreground --pidfile
 		--secure --create --permissive --umask --map-file --blocksize
 		--windowsize --refuse --timeout --retransmit --ipv4 --ipv6
@@ -24,7 +24,7 @@ _tftpd()
 
 	case $prev in
 	-f | --config | -m | --map-file | -P | --pidfile | --log | --adopt | \
-		--map-test)
+		--draft | --map-test)
 		_tftpd_files -f "$cur"
 		;;
 	--path-prefix)

@@ -25,6 +25,12 @@ int tools_map_test(const struct conf_args *args);
  */
 int tools_exit_status(const struct conf_args *args);
 
+/*
+ * tools_make - the configuration that a tool is asked about: --draft's, as if
+ * it stood in the file's place, or the one in force.
+ */
+struct conf *tools_make(const struct conf_args *args, struct conf_report *r);
+
 /* A report that writes to standard error. */
 void tools_report(struct conf_report *r);
 

@@ -193,6 +193,7 @@ struct conf_args {
 	enum conf_action action;
 	const char *argument;		/* of --explain, --adopt, --map-test */
 	const char *file;		/* -f, or NULL */
+	const char *draft;		/* has its content instead; or NULL */
 	enum conf_listen listen;
 	const char *addresses[CONF_ADDRESSES_MAX];
 	unsigned address_count;
@@ -260,7 +261,7 @@ struct conf *conf_make(const struct conf_args *args, struct conf_report *r);
  * conf_make_as - the same from another file's content.
  *
  * path       read instead of args->file; relative includes and names in
- *            messages are still as if it were args->file (--adopt)
+ *            messages are still as if it were args->file (--adopt, --draft)
  */
 struct conf *conf_make_as(const struct conf_args *args, const char *path,
     struct conf_report *r);

@@ -161,9 +161,11 @@ explain_run(const struct conf_args *args)
 		return SETUP_USAGE;
 	}
 	tools_report(&report);
-	c = conf_make(args, &report);
-	if (c == NULL)
+	c = tools_make(args, &report);
+	if (c == NULL) {
+		conf_report_clear(&report);
 		return tools_exit_status(args);
+	}
 	printf("%s %s \"%s\"\n", q.client,
 	    q.op == PACKET_WRQ ? "write" : "read", q.name);
 	status = ask(c, &q, &addr);

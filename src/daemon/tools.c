@@ -17,7 +17,7 @@
 
 #define COPY_MAX	(1024 * 1024)	/* bytes of a configuration file */
 
-/* --adopt: what is said of the target is about the file that is to be it. */
+/* What is said of the target is about the file that is to be it. */
 struct renaming {
 	const char *target, *source;
 };
@@ -46,6 +46,22 @@ tools_report(struct conf_report *r)
 {
 	memset(r, 0, sizeof(*r));
 	r->say = say;
+}
+
+struct conf *
+tools_make(const struct conf_args *args, struct conf_report *r)
+{
+	struct renaming names = { args->file, args->draft };
+	struct conf *c;
+
+	if (args->draft == NULL)
+		return conf_make(args, r);
+	r->say = say_renamed;
+	r->arg = &names;
+	c = conf_make_as(args, args->draft, r);
+	r->say = say;
+	r->arg = NULL;
+	return c;
 }
 
 static bool
@@ -152,21 +168,21 @@ try_walls(const struct conf *c)
 int
 tools_check(const struct conf_args *args)
 {
+	const char *name = args->draft != NULL ? args->draft :
+	    args->file != NULL ? args->file : "command line";
 	struct conf_report report;
 	struct conf *c;
 	int status = EXIT_FAILURE;
 
 	diag_open(true, 0);
 	tools_report(&report);
-	c = conf_make(args, &report);
+	c = tools_make(args, &report);
 	if (c != NULL)
 		status = try_walls(c);
 	if (status == EXIT_SUCCESS)
-		printf("%s: good, warnings: %u\n", args->file != NULL ?
-		    args->file : "command line", report.warnings);
+		printf("%s: good, warnings: %u\n", name, report.warnings);
 	else
-		fprintf(stderr, "%s: errors: %u, warnings: %u\n",
-		    args->file != NULL ? args->file : "command line",
+		fprintf(stderr, "%s: errors: %u, warnings: %u\n", name,
 		    report.errors, report.warnings);
 	conf_report_clear(&report);
 	conf_free(c);
@@ -183,7 +199,7 @@ tools_print(const struct conf_args *args)
 	bool ok;
 
 	tools_report(&report);
-	c = conf_make(args, &report);
+	c = tools_make(args, &report);
 	ok = c != NULL && conf_print(c, stdout, true, false) &&
 	    fflush(stdout) == 0;
 	conf_report_clear(&report);
@@ -193,18 +209,45 @@ tools_print(const struct conf_args *args)
 
 /* ---- --adopt ---------------------------------------------------------- */
 
+/*
+ * The file may be somebody's who is not trusted, and lie where he writes: as a
+ * link it would have root read what only root may.  Who writes it later, or
+ * another name of it, does not matter: what is checked is the copy.
+ */
 static int
-copy_file(const char *from, const char *to)
+open_new(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY |
+	    O_NONBLOCK);
+	struct stat st;
+
+	if (fd == -1) {
+		fprintf(stderr, "%s: %s\n", path, errno == ELOOP ? "it is a "
+		    "link; give the file itself" : strerror(errno));
+		return -1;
+	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    (st.st_mode & 022) == 0)
+		return fd;
+	close(fd);
+	fprintf(stderr, "%s: %s\n", path, !S_ISREG(st.st_mode) ?
+	    "it is no regular file" : st.st_nlink != 1 ?
+	    "it has several names (hard links)" :
+	    "others than its owner may write it (chmod go-w)");
+	return -1;
+}
+
+static int
+copy_file(int in, const char *to)
 {
 	char *buf = malloc(COPY_MAX);
-	int in = -1, out = -1, err = -ENOMEM;
+	int out = -1, err = -ENOMEM;
 	ssize_t n, written;
 
 	if (buf == NULL)
 		goto out;
 	err = 0;
-	in = open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	n = in == -1 ? -1 : read(in, buf, COPY_MAX);
+	n = read(in, buf, COPY_MAX);
 	if (n == -1 || n == COPY_MAX) {
 		err = n == -1 ? -errno : -EFBIG;
 		goto out;
@@ -221,8 +264,6 @@ copy_file(const char *from, const char *to)
 	else if (fchmod(out, 0644) == -1 || fsync(out) == -1)
 		err = -errno;
 out:
-	if (in != -1)
-		close(in);
 	if (out != -1)
 		close(out);
 	free(buf);
@@ -257,10 +298,13 @@ adopt(const struct conf_args *args, const char *target, const char *fresh)
 	    args->argument };
 	struct conf_report report;
 	struct conf *c;
-	int err;
+	int in = open_new(args->argument), err;
 
+	if (in == -1)
+		return EXIT_FAILURE;
 	(void)unlink(fresh);
-	err = copy_file(args->argument, fresh);
+	err = copy_file(in, fresh);
+	close(in);
 	if (err != 0) {
 		fprintf(stderr, "%s: %s\n", args->argument, strerror(-err));
 		return EXIT_FAILURE;

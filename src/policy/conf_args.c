@@ -8,8 +8,8 @@
 
 /* Options without a letter. */
 enum long_only {
-	OPT_ADOPT = 256, OPT_EXPLAIN, OPT_IDLE, OPT_IDLE_VALUE, OPT_LOG,
-	OPT_MAP_STEPS, OPT_MAP_TEST, OPT_MAX_UPLOAD, OPT_PATH_PREFIX,
+	OPT_ADOPT = 256, OPT_DRAFT, OPT_EXPLAIN, OPT_IDLE, OPT_IDLE_VALUE,
+	OPT_LOG, OPT_MAP_STEPS, OPT_MAP_TEST, OPT_MAX_UPLOAD, OPT_PATH_PREFIX,
 	OPT_PRINT, OPT_READ_ONLY, OPT_REFUSE_ALL, OPT_SANDBOX, OPT_STDERR,
 	OPT_VERBOSITY
 };
@@ -32,8 +32,9 @@ static const struct option long_options[] = {
 	VALUE("port", 'S'), VALUE("timeout", 't'), VALUE("retransmit", 'T'),
 	VALUE("user", 'u'), VALUE("umask", 'U'), FLAG("verbose", 'v'),
 	FLAG("version", 'V'), VALUE("windowsize", 'W'),
-	VALUE("adopt", OPT_ADOPT), VALUE("explain", OPT_EXPLAIN),
-	VALUE("log", OPT_LOG), VALUE("map-steps", OPT_MAP_STEPS),
+	VALUE("adopt", OPT_ADOPT), VALUE("draft", OPT_DRAFT),
+	VALUE("explain", OPT_EXPLAIN), VALUE("log", OPT_LOG),
+	VALUE("map-steps", OPT_MAP_STEPS),
 	VALUE("map-test", OPT_MAP_TEST), VALUE("max-upload", OPT_MAX_UPLOAD),
 	VALUE("max-size", OPT_MAX_UPLOAD), VALUE("sandbox", OPT_SANDBOX),
 	VALUE("path-prefix", OPT_PATH_PREFIX), FLAG("print-config", OPT_PRINT),
@@ -110,6 +111,7 @@ static const char usage[] =
     "  --print-config        print it, and where each value is from\n"
     "  --explain 'CLIENT read|write NAME'\n"
     "                        what would be answered, and why\n"
+    "  --draft NEW           with these: as if NEW were in FILE's place\n"
     "  --adopt NEW           check NEW, then put it in FILE's place\n"
     "  --map-test NAMES      what the rules of -m make of each line\n"
     "  -V  -h                version, this\n"
@@ -310,6 +312,7 @@ set_other(struct parse *p, int opt, const char *arg, const char *word)
 	switch (opt) {
 	case 'a': return add_address(p, arg);
 	case 'f': p->a->file = arg; return true;
+	case OPT_DRAFT: p->a->draft = arg; return true;
 	case 'P': p->a->pidfile = arg; return true;
 	case 'S': p->a->service = arg; return true;
 	case OPT_VERBOSITY: return set_verbosity(p, arg);
@@ -393,11 +396,12 @@ choose_file(struct parse *p)
 {
 	struct conf_args *a = p->a;
 	bool may_lack = a->action == CONF_ADOPT || a->action == CONF_MAP_TEST;
+	bool is_new = a->action == CONF_ADOPT || a->draft != NULL;
 
 	if (a->file != NULL || a->dir_count != 0 ||
 	    (a->action == CONF_MAP_TEST && p->has_map_file))
 		return true;
-	if (access(CONFFILE, F_OK) == 0 || a->action == CONF_ADOPT)
+	if (access(CONFFILE, F_OK) == 0 || is_new)
 		a->file = CONFFILE;
 	return a->file != NULL || may_lack ||
 	    complain(p, "give a directory to serve, or -f FILE; there is no "
@@ -417,6 +421,13 @@ check_whole(struct parse *p)
 		    "is given");
 	if (a->action == CONF_ADOPT && a->dir_count != 0 && a->file == NULL)
 		return complain(p, "--adopt is about a file, not about %s",
+		    a->dirs[0]);
+	if (a->draft != NULL && a->action != CONF_CHECK &&
+	    a->action != CONF_PRINT && a->action != CONF_EXPLAIN)
+		return complain(p, "--draft goes with -C, --print-config or "
+		    "--explain");
+	if (a->draft != NULL && a->dir_count != 0 && a->file == NULL)
+		return complain(p, "--draft is about a file, not about %s",
 		    a->dirs[0]);
 	if (!choose_file(p))
 		return false;

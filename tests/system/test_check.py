@@ -658,11 +658,11 @@ def blksize_of(lane, where, *args):
 # --adopt.
 
 def adopts_good(lane):
-    """In one step, root's, mode 0644; a link stays one.  Whose the new file is, and who
-    may write it, is of no matter: its content is what is vouched for."""
+    """In one step, root's, mode 0644; a link stays one.  Whose the new file is, is of no
+    matter: its content is what is vouched for."""
     where = conf(lane)
     where.write()
-    fresh = where.file("draft", where.text("linger = 9"), mode=0o666, uid=lane.uid)
+    fresh = where.file("draft", where.text("linger = 9"), mode=0o640, uid=lane.uid)
     before = where.path.stat().st_ino
     done = tool(lane, "--adopt", fresh, "-f", where.path)
     check_equal((done.returncode, done.stderr), (0, ""), "exit status, and stderr")
@@ -712,6 +712,79 @@ def adopts_no_bad(lane):
     check_equal(done.returncode, 1, "exit status where the folder is missing")
 
 
+def adopts_no_trap(lane):
+    """Somebody who may write where root adopts from has no file of root's read, or put
+    where others read it; nor does he keep root waiting."""
+    where = conf(lane)
+    where.write("linger = 5")
+    before = where.path.read_bytes()
+    place = pathlib.Path("/srv/theirs")
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    os.chown(place, lane.uid, lane.gid)
+    secret = where.file("secret", where.text("# root's"), mode=0o600)
+    fresh = place / "draft"
+    for what, make, sentence in (
+            ("a link", lambda: fresh.symlink_to(secret), "it is a link; give the file itself"),
+            ("a link to nothing", lambda: fresh.symlink_to("none"), "it is a link; give the file itself"),
+            ("another name of it", lambda: fresh.hardlink_to(secret), "it has several names (hard links)"),
+            ("a fifo", lambda: os.mkfifo(fresh), "it is no regular file"),
+            ("what its group writes", lambda: write_mode(fresh, where.text(), 0o664),
+             "others than its owner may write it (chmod go-w)"),
+            ("what all write", lambda: write_mode(fresh, where.text(), 0o602),
+             "others than its owner may write it (chmod go-w)")):
+        make()
+        done = tool(lane, "--adopt", fresh, "-f", where.path)
+        check_equal((done.returncode, done.stderr), (1, f"{fresh}: {sentence}\n"), what)
+        check_equal(where.path.read_bytes(), before, f"the target after {what}")
+        check(not (where.place / "tftpd.conf.new").exists(), f"a copy is left of {what}")
+        fresh.unlink()
+    shutil.rmtree(place)
+
+
+def write_mode(path, text, mode):
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def drafts(lane):
+    """--draft: as if that content stood in the file's place, whosever it is."""
+    where = conf(lane)
+    where.write("linger = 5")
+    before = where.path.read_bytes()
+    where.file("more.conf", "give-up = 9\n")
+    place = pathlib.Path("/srv/draft.conf")
+    place.write_text(where.text('include("more.conf")', 'client "192.0.2.7" {', "read = no", "}"))
+    os.chown(place, lane.uid, lane.gid)
+    lane.file("draft.bin", b"x")
+    about = ("-f", where.path, "--draft", place)
+    done = tool(lane, *about, "--check")
+    check_equal((done.returncode, done.stdout.splitlines()[-1]), (0, f"{place}: good, warnings: 0"), done.stderr)
+    done = tool(lane, *about, "--print-config")
+    check_equal(done.returncode, 0, f"--print-config: {done.stderr}")
+    check(f"give-up = 9s\t# {where.place}/more.conf:1" in done.stdout, f"the include: {done.stdout}")
+    for args, status in (((), 0), (about[2:], 1)):
+        done = tool(lane, "-f", where.path, *args, "--explain", "192.0.2.7 read draft.bin")
+        check_equal(done.returncode, status, f"--explain with {args}: {done.stdout}")
+    place.write_text(where.text("linger = x", 'include("none.conf")'))
+    done = tool(lane, *about, "--check")
+    check_equal((done.returncode, sorted(done.stderr.splitlines())),
+                (1, [f"{place}: errors: 2, warnings: 0", f'{place}:2: linger: "x" is no time; {SECONDS}',
+                     f"{place}:3: include: {where.place}/none.conf: No such file or directory"]),
+                "exit status, and stderr")
+    check_equal(where.path.read_bytes(), before, "the file in use")
+    # one that is not there yet can be drafted, too
+    place.write_text(where.text())
+    done = tool(lane, "-f", where.place / "none", "--draft", place, "--check")
+    check_equal(done.returncode, 0, f"without the file: {done.stderr}")
+    for args in (("--draft", place, "-f", where.path), ("--draft", place, "--adopt", place, "-f", where.path),
+                 ("--draft", place, "-s", lane.root, "--check")):
+        done = tool(lane, *args)
+        check_equal(done.returncode, 64, f"status with {args}")
+        check("--draft " in done.stderr.splitlines()[0], f"it says {done.stderr!r}")
+    place.unlink()
+
+
 def good_copy_is_roots(lane):
     """What a good start leaves: all in one file that only root reads."""
     where = conf(lane)
@@ -758,5 +831,7 @@ TESTS = (
     ("the command line wins over file and sections", command_line_wins, True),
     ("--adopt puts a good file in place at once", adopts_good, True),
     ("--adopt leaves everything as it is for a bad one", adopts_no_bad, True),
+    ("--adopt takes no file that others may have made a trap", adopts_no_trap, True),
+    ("--draft answers as if it stood in the file's place", drafts, True),
     ("a good start leaves a copy for root", good_copy_is_roots, True),
 )

@@ -585,6 +585,8 @@ test_actions(void)
 		{ "-C --check /d", CONF_CHECK, NULL },
 		{ "--print-config /d", CONF_PRINT, NULL },
 		{ "--explain x /d", CONF_EXPLAIN, "x" },
+		{ "--draft /n --check", CONF_CHECK, NULL },
+		{ "--explain x --draft /n -f /c", CONF_EXPLAIN, "x" },
 		{ "--adopt /n -f /c", CONF_ADOPT, "/n" },
 		{ "--adopt /n", CONF_ADOPT, "/n" },
 		{ "--map-test /t -m /r", CONF_MAP_TEST, "/t" },
@@ -607,8 +609,12 @@ test_actions(void)
 	}
 	parse(&l, "--adopt /n");
 	T_OK(strcmp(l.args.file, CONFFILE) == 0, "the default file");
+	parse(&l, "--draft /n --print-config");
+	T_OK(strcmp(l.args.file, CONFFILE) == 0 &&
+	    strcmp(l.args.draft, "/n") == 0, "of the default file");
 	parse(&l, "--map-test /t -m /r");
 	T_OK(l.args.file == NULL, "rules alone can be tried");
+	T_OK(l.args.draft == NULL, "without a draft");
 }
 
 /* What has no meaning here is noted, once. */
@@ -640,6 +646,12 @@ test_wrong_lines(void)
 		{ "--explain x --adopt y",
 		    "--explain and --adopt exclude each other" },
 		{ "--adopt y /d", "--adopt is about a file, not about /d" },
+		{ "--draft y -f /c",
+		    "--draft goes with -C, --print-config or --explain" },
+		{ "--draft y --adopt z",
+		    "--draft goes with -C, --print-config or --explain" },
+		{ "--draft y --check /d",
+		    "--draft is about a file, not about /d" },
 		{ "-m /a -m /b /d", "Multiple -m options" },
 		{ "-m /a --map-file /a /d", "Multiple -m options" },
 		{ "tftpboot", "tftpboot: the directory's path must be "
@@ -703,8 +715,8 @@ test_no_value(void)
 		"--refuse", "--port-range", "--service", "--timeout",
 		"--retransmit", "--user", "--umask", "--windowsize",
 		"--verbosity", "--log", "--max-upload", "--map-steps",
-		"--map-test", "--explain", "--adopt", "--window-bytes",
-		"--path-prefix", "--sandbox" };
+		"--map-test", "--explain", "--adopt", "--draft",
+		"--window-bytes", "--path-prefix", "--sandbox" };
 	struct line l;
 	char args[64], want[64];
 	size_t i;
