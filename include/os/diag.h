@@ -17,6 +17,9 @@ enum diag_level {
 	DIAG_NOTICE = 5
 };
 
+/* diag_name - who speaks, a constant; "tftpd" without. */
+void diag_name(const char *name);
+
 /*
  * diag_open - choose where messages go.
  *

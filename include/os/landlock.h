@@ -8,10 +8,12 @@
 
 #include <stdbool.h>
 
-/* One directory and what may be done below it. */
+/* A directory, or one file, and what may be done there besides reading. */
 struct landlock_place {
-	int fd;			/* of the directory; O_PATH will do */
+	int fd;			/* of it; O_PATH will do */
 	bool may_write;		/* make, write, rename and remove files, too */
+	bool may_execute;	/* programs, too */
+	bool is_file;		/* and no directory */
 };
 
 /* The kernel's version of it: 1 and more, or 0 without. */
@@ -25,5 +27,11 @@ int landlock_version(void);
  * Returns 0 or -errno.
  */
 int landlock_confine(const struct landlock_place *places, unsigned count);
+
+/*
+ * landlock_enclose - the same, and, where the kernel knows how, no signal to a
+ * process that was not forked from here on.
+ */
+int landlock_enclose(const struct landlock_place *places, unsigned count);
 
 #endif

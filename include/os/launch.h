@@ -36,6 +36,18 @@ struct launch {
  */
 int launch_take(struct launch *l, char *why, size_t size);
 
+/*
+ * launch_take_connection - find the one connection that an HTTP client made,
+ * on standard input or in LISTEN_FDS, and clear descriptors 0, 1 and 2.
+ *
+ * client     descriptor >= 3, close-on-exec; -1: there is none, and the
+ *            standard ones are left as they are
+ * why        room for a sentence that says what is wrong
+ * Returns 0, or -errno: there is a socket that is no connection, or /dev/null
+ * could not be opened.
+ */
+int launch_take_connection(int *client, char *why, size_t size);
+
 /* Close what the parent left open above 2, but not the sockets in l. */
 void launch_close_others(const struct launch *l);
 

@@ -128,14 +128,12 @@ bound_files(struct service *s)
 	unsigned i;
 
 	/* without a configuration there is nothing to be reached */
-	for (i = 0; i < c->dir_count && !c->is_broken; i++) {
-		places[i].fd = s->root_fds[i];
-		places[i].may_write = is_written(c, i);
-	}
-	if (s->spool_fd != -1) {
-		places[i].fd = s->spool_fd;
-		places[i++].may_write = true;
-	}
+	for (i = 0; i < c->dir_count && !c->is_broken; i++)
+		places[i] = (struct landlock_place){ .fd = s->root_fds[i],
+			.may_write = is_written(c, i) };
+	if (s->spool_fd != -1)
+		places[i++] = (struct landlock_place){ .fd = s->spool_fd,
+			.may_write = true };
 	return landlock_confine(places, i);
 }
 #endif

@@ -16,7 +16,8 @@ static struct {
 	int syslog_fd;
 	bool to_stderr;
 	unsigned verbosity;
-} diag = { .syslog_fd = -1 };
+	const char *name;
+} diag = { .syslog_fd = -1, .name = "tftpd" };
 
 static int
 connect_syslog(void)
@@ -33,6 +34,12 @@ connect_syslog(void)
 		return -1;
 	}
 	return fd;
+}
+
+void
+diag_name(const char *name)
+{
+	diag.name = name;
 }
 
 void
@@ -103,11 +110,13 @@ diag_log(enum diag_level level, const char *fmt, ...)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
 	if (diag.syslog_fd != -1) {
-		len = snprintf(line, sizeof(line), "<%d>tftpd[%ld]: %s",
-		    FACILITY_DAEMON | (int)level, (long)getpid(), text);
+		len = snprintf(line, sizeof(line), "<%d>%s[%ld]: %s",
+		    FACILITY_DAEMON | (int)level, diag.name, (long)getpid(),
+		    text);
 		(void)!send(diag.syslog_fd, line, (size_t)len, MSG_NOSIGNAL);
 	} else if (diag.to_stderr && can_write(STDERR_FILENO)) {
-		len = snprintf(line, sizeof(line), "tftpd: %s\n", text);
+		len = snprintf(line, sizeof(line), "%s: %s\n", diag.name,
+		    text);
 		(void)!write(STDERR_FILENO, line, (size_t)len);
 	}
 }

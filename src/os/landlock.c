@@ -16,9 +16,14 @@
 #define FS_WRITE (LANDLOCK_ACCESS_FS_WRITE_FILE | \
 	LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
 	FS_TRUNCATE)
+/* What a rule for one file may speak of. */
+#define FS_OF_FILE (LANDLOCK_ACCESS_FS_EXECUTE | \
+	LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | \
+	FS_TRUNCATE)
 #define FS_VERSION_1 ((UINT64_C(1) << 13) - 1)	/* all 13 rights */
 #define NET_TCP		UINT64_C(3)		/* version 4: bind, connect */
 #define SCOPE_ABSTRACT	UINT64_C(1)		/* version 6 */
+#define SCOPE_SIGNAL	UINT64_C(2)
 
 /* As the kernel has it by now; older ones take a shorter one. */
 struct ruleset {
@@ -54,7 +59,8 @@ add_place(int ruleset, const struct landlock_place *place, uint64_t known)
 {
 	struct landlock_path_beneath_attr beneath = {
 		.allowed_access = (FS_READ | (place->may_write ? FS_WRITE :
-		    0)) & known,
+		    0) | (place->may_execute ? LANDLOCK_ACCESS_FS_EXECUTE :
+		    0)) & known & (place->is_file ? FS_OF_FILE : known),
 		.parent_fd = place->fd,
 	};
 
@@ -62,13 +68,13 @@ add_place(int ruleset, const struct landlock_place *place, uint64_t known)
 	    LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == -1 ? -errno : 0;
 }
 
-int
-landlock_confine(const struct landlock_place *places, unsigned count)
+static int
+confine(const struct landlock_place *places, unsigned count, uint64_t scoped)
 {
 	int version = landlock_version();
 	uint64_t known = known_rights(version);
 	struct ruleset attr = { .files = known, .net = NET_TCP,
-		.scoped = SCOPE_ABSTRACT };
+		.scoped = scoped };
 	int ruleset, err = 0;
 	unsigned i;
 
@@ -84,4 +90,16 @@ landlock_confine(const struct landlock_place *places, unsigned count)
 		err = -errno;
 	close(ruleset);
 	return err;
+}
+
+int
+landlock_confine(const struct landlock_place *places, unsigned count)
+{
+	return confine(places, count, SCOPE_ABSTRACT);
+}
+
+int
+landlock_enclose(const struct landlock_place *places, unsigned count)
+{
+	return confine(places, count, SCOPE_ABSTRACT | SCOPE_SIGNAL);
 }

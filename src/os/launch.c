@@ -131,6 +131,62 @@ launch_take(struct launch *l, char *why, size_t size)
 	return clear_standard(why, size);
 }
 
+/* Descriptor fd is a client's connection: a socket that has a peer. */
+static bool
+is_connection(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	int type;
+
+	return is_inet_socket(fd, &type) && type == SOCK_STREAM &&
+	    getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
+/* The socket of LISTEN_FDS; -1: there is none. */
+static int
+passed_socket(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+
+	return pid != NULL && fds != NULL &&
+	    strtol(pid, NULL, 10) == (long)getpid() &&
+	    strtol(fds, NULL, 10) == 1 ? LISTEN_FDS_START : -1;
+}
+
+int
+launch_take_connection(int *client, char *why, size_t size)
+{
+	int fd = passed_socket(), type, err = 0;
+
+	why[0] = '\0';
+	*client = -1;
+	if (fd == -1)
+		fd = STDIN_FILENO;
+	if (is_connection(fd)) {
+		*client = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (*client == -1) {
+			err = -errno;
+			snprintf(why, size, "%s", strerror(-err));
+		}
+	} else if (is_inet_socket(fd, &type)) {
+		snprintf(why, size, "the socket is no connection: \"wait = "
+		    "no\", \"socket_type = stream\", or Accept=yes");
+		err = -ENOTCONN;
+	}
+	if (fd == LISTEN_FDS_START && (err != 0 || *client != -1))
+		close(fd);
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	/* by hand, standard output is somebody's */
+	if (err != 0)
+		(void)clear_standard(why, 0);
+	else if (*client != -1)
+		err = clear_standard(why, size);
+	return err;
+}
+
 void
 launch_close_others(const struct launch *l)
 {

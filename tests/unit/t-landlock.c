@@ -2,6 +2,7 @@
  * t-landlock - what the kernel still lets a process reach: with descriptors
  * of everything, as root, and by "..".
  */
+#include <signal.h>
 #include <sys/prctl.h>
 
 #include "os/landlock.h"
@@ -321,6 +322,65 @@ in_path(const void *arg)
 	    "below it, and not beside");
 }
 
+/* One file, and programs: of these the real one and no copy. */
+static void
+in_files(const void *arg)
+{
+	struct landlock_place places[] = {
+		{ .fd = open("/", O_PATH | O_CLOEXEC) },
+		{ .fd = open("/bin/true", O_PATH | O_CLOEXEC),
+		    .may_execute = true, .is_file = true },
+		{ .fd = openat(writable, "old", O_PATH | O_CLOEXEC),
+		    .may_write = true, .is_file = true },
+	};
+	char name[] = "t", *argv[] = { name, NULL };
+
+	(void)arg;
+	C_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    landlock_enclose(places, COUNT(places)) == 0, "set-up");
+	C_OK(try_open(writable, "old", O_WRONLY) == 0 &&
+	    try_open(readable, "f", O_WRONLY) == EACCES &&
+	    try_open(writable, "beside", O_WRONLY | O_CREAT) == EACCES,
+	    "one file is written");
+	C_OK(try_open(top, "outside/secret", O_RDONLY) == 0,
+	    "all are read");
+	C_OK(execv("/bin/sh", argv) == -1 && errno == EACCES,
+	    "a program of nobody");
+	/* the loader may not be executed, so it goes as far as that */
+	C_OK(execv("/bin/true", argv) == -1 && errno == EACCES,
+	    "a program whose loader is not there");
+}
+
+/* From version 6. */
+static void
+in_signals(const void *arg)
+{
+	pid_t parent = getppid(), own;
+	int status;
+
+	(void)arg;
+	C_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    landlock_enclose(NULL, 0) == 0, "set-up");
+	C_OK(kill(parent, 0) == -1 && errno == EPERM, "to one from before");
+	own = fork();
+	if (own == 0) {
+		for (;;)
+			pause();
+	}
+	C_OK(kill(own, SIGKILL) == 0 && waitpid(own, &status, 0) == own,
+	    "to one of its own");
+}
+
+static void
+test_enclosed(void)
+{
+	t_in_child(in_files, NULL, "files and programs");
+	if (landlock_version() >= 6)
+		t_in_child(in_signals, NULL, "signals");
+	else
+		t_skip("signals: Landlock %d", landlock_version());
+}
+
 static void
 test_reach(void)
 {
@@ -380,6 +440,7 @@ main(void)
 		{ "changing", test_changes },
 		{ "what nobody needs", test_others },
 		{ "how far it goes", test_reach },
+		{ "enclosed", test_enclosed },
 		{ "errors", test_errors },
 		CU_TEST_INFO_NULL
 	};

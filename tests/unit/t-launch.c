@@ -890,6 +890,126 @@ test_privileged(void)
 		t_skip("port 69 refused (everybody may have it here)");
 }
 
+/* ---- one connection ---------------------------------------------------- */
+
+enum where {
+	AT_STDIN,		/* inetd; 1 and 2 are the same */
+	AT_THREE,		/* LISTEN_FDS */
+	AT_TWO_OF_THEM		/* LISTEN_FDS, but it says 2 */
+};
+
+struct connection {
+	const char *what;
+	enum { CONNECTED, LISTENING, DATAGRAM, LOCAL, PLAIN } is;
+	enum where at;
+	int want;		/* 1 taken, 0 none, or -errno */
+};
+
+static const struct connection connections[] = {
+	{ "inetd", CONNECTED, AT_STDIN, 1 },
+	{ "LISTEN_FDS", CONNECTED, AT_THREE, 1 },
+	{ "wait instead of nowait", LISTENING, AT_STDIN, -ENOTCONN },
+	{ "Accept=no", LISTENING, AT_THREE, -ENOTCONN },
+	{ "dgram instead of stream", DATAGRAM, AT_STDIN, -ENOTCONN },
+	{ "a local socket", LOCAL, AT_STDIN, 0 },
+	{ "a file", PLAIN, AT_STDIN, 0 },
+	{ "more than one of LISTEN_FDS", CONNECTED, AT_TWO_OF_THEM, 0 },
+};
+
+/* Both ends of a connection by loopback; the listener's is returned. */
+static int
+connect_both(int *other)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
+	socklen_t len = sizeof(sin);
+
+	*other = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (void *)&sin, len) == -1 ||
+	    listen(listener, 1) == -1 ||
+	    getsockname(listener, (void *)&sin, &len) == -1 ||
+	    connect(*other, (void *)&sin, len) == -1)
+		abort();
+	fd = accept(listener, NULL, NULL);
+	close(listener);
+	return fd;
+}
+
+static int
+make_connection(const struct connection *c, int *other)
+{
+	int fd;
+
+	switch (c->is) {
+	case CONNECTED: return connect_both(other);
+	case LISTENING:
+		fd = make_given(GIVEN_TCP);
+		if (listen(fd, 1) == -1)
+			abort();
+		return fd;
+	case DATAGRAM: return make_given(GIVEN_UDP);
+	case LOCAL: return make_given(GIVEN_UNIX);
+	default: return make_given(GIVEN_FILE);
+	}
+}
+
+static void
+put_connection(const struct connection *c, int fd)
+{
+	char pid[16];
+	int i;
+
+	if (c->at == AT_STDIN) {
+		for (i = 0; i < 3; i++)
+			if (dup2(fd, i) == -1)
+				abort();
+		return;
+	}
+	give(STDIN_FILENO, GIVEN_PIPE);
+	if (dup2(fd, 3) == -1)
+		abort();
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", c->at == AT_THREE ? "1" : "2", 1);
+}
+
+static void
+in_connection(const void *arg)
+{
+	const struct connection *c = arg;
+	char why[WHY_MAX] = "x";
+	int client = 0, other = -1, fd = make_connection(c, &other), err;
+	ino_t inode = inode_of(fd);
+
+	put_connection(c, fd);
+	err = launch_take_connection(&client, why, sizeof(why));
+	C_OK(err == (c->want < 0 ? c->want : 0), "taken or refused");
+	C_OK((why[0] == '\0') == (err == 0), "the sentence to it");
+	C_OK((client != -1) == (c->want == 1), "is there one?");
+	C_OK(client == -1 || (client >= 3 && is_cloexec(client) &&
+	    inode_of(client) == inode), "the connection");
+	if (c->want != 0)
+		C_OK(is_null(STDIN_FILENO) && is_null(STDOUT_FILENO) &&
+		    (c->at != AT_STDIN || is_null(STDERR_FILENO)),
+		    "nothing can be printed to a client");
+	else if (c->at == AT_STDIN)
+		C_OK(inode_of(STDOUT_FILENO) == inode,
+		    "by hand they stay as they are");
+	C_OK(getenv("LISTEN_PID") == NULL && getenv("LISTEN_FDS") == NULL,
+	    "it is not passed on");
+}
+
+static void
+test_connection(void)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(connections); i++)
+		t_in_child(in_connection, &connections[i],
+		    connections[i].what);
+}
+
 int
 main(void)
 {
@@ -901,6 +1021,7 @@ main(void)
 		{ "LISTEN_FDS, sixteen", test_most },
 		{ "LISTEN_FDS and standard input", test_both },
 		{ "other descriptors", test_close_others },
+		{ "one connection", test_connection },
 		CU_TEST_INFO_NULL
 	};
 	CU_TestInfo own[] = {
