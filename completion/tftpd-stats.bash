@@ -6,7 +6,7 @@ _tftpd_stats()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands="summary clients files errors hours days slow missing
 		boots log follow active top prometheus health check rollup
-		verify"
+		snmp verify"
 	local tables="summary clients files errors hours days slow missing
 		boots log active verify"
 	local outcomes="complete unconfirmed probe noanswer notfound denied
@@ -42,6 +42,10 @@ _tftpd_stats()
 		mapfile -t COMPREPLY < <(compgen -W "$times" -- "$cur")
 		return
 		;;
+	--mib)
+		mapfile -t COMPREPLY < <(compgen -W "tftpd appl" -- "$cur")
+		return
+		;;
 	--op)
 		mapfile -t COMPREPLY < <(compgen -W "read write" -- "$cur")
 		return
@@ -53,7 +57,7 @@ _tftpd_stats()
 		return
 		;;
 	--client | --file | -n | --top | --probe | --warning | --critical | \
-		-c)
+		-c | --base)
 		return
 		;;
 	-w)
@@ -67,6 +71,7 @@ _tftpd_stats()
 	active) options+=" --watch" ;;
 	prometheus) options+=" --output --openmetrics --state" ;;
 	rollup) options+=" --state --rebuild" ;;
+	snmp) options+=" --state --mib --base" ;;
 	health) options+=" --ready --probe --config" ;;
 	check) options+=" --warning --critical --probe" ;;
 	esac

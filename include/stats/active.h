@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "stats/command.h"
+#include "stats/json.h"
 #include "stats/livetab.h"
 #include "stats/roster.h"
 #include "stats/table.h"
@@ -37,6 +38,18 @@ struct table *active_rows(const struct roster *r, size_t max);
 
 /* "3 transfers, 2 read, 1 written, 12.3 MB/s" */
 void active_put_count(FILE *out, const struct roster *r);
+
+/*
+ * active_head_json - open the object of a report, with what is known of all
+ * together: schema, report, at, server_runs, slots, running, reads, writes
+ * and their rates.  The caller adds its own and closes it.
+ */
+void active_head_json(struct json *j, const char *report,
+    const struct active *a);
+
+/* "transfers":[...], at most max of them from the first, counted from 0. */
+void active_rows_json(struct json *j, const struct active *a, size_t first,
+    size_t max);
 
 void active_free(struct active *a);
 

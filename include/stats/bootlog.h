@@ -112,6 +112,12 @@ void bootlog_judge(struct bootlog *b, bool learns);
 const char *bootlog_verdict_name(enum bootlog_verdict verdict);
 const char *bootlog_kind_name(enum bootlog_kind kind);
 
+/* How much of a file that has a known size; 1000 of one that has none. */
+unsigned bootlog_done_permille(const struct bootlog_step *step);
+
+/* Whether a part of it came before it went wrong. */
+bool bootlog_is_part(const struct bootlog_step *step);
+
 /* The name of a file, "" for NULL, and of a boot's client. */
 const uint8_t *bootlog_name(const struct bootlog *b,
     const struct bootlog_file *file, size_t *len);

@@ -4,6 +4,7 @@
 #ifndef STATS_COMMAND_H
 #define STATS_COMMAND_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,11 +32,15 @@ struct options {
 	const char *warning, *critical;	/* check: ranges */
 	const char *output;	/* prometheus: the file */
 	bool has_openmetrics;	/* prometheus */
-	const char *state;	/* prometheus, rollup: the roll-up's file */
+	const char *state;	/* prometheus, rollup, snmp: the roll-up's file */
 	bool is_rebuilt;	/* rollup */
 	bool is_ready;		/* health */
 	const char *probe;	/* health, check: ADDR[:PORT]:FILE */
 	const char *conf;	/* health: tftpd's configuration file */
+	const char *mib, *base;	/* snmp: which tree, where our own stands */
+	/* of tftpd-status; NULL in tftpd-stats */
+	const char *log;	/* that the server writes, else the table's */
+	const char *program;	/* tftpd, else the one beside our own */
 };
 
 /* A command's result is the exit status. */
@@ -57,6 +62,7 @@ int command_health(const struct options *o);
 int command_check(const struct options *o);
 int command_rollup(const struct options *o);
 int command_verify(const struct options *o);
+int command_snmp(const struct options *o);
 
 /*
  * command_until - the end of the window: --until, else a little after now.
@@ -90,5 +96,15 @@ int command_finish(void);
 /* The log that the server writes, or would write. */
 void command_default_log(const struct options *o,
     char out[static LIVE_PATH_MAX]);
+
+/*
+ * command_counted_log - the log whose counters are carried forward, as an
+ * absolute path, and the roll-up's file; NULL: they are kept nowhere.
+ *
+ * A log of one's own choice does not get into the server's counters.  The
+ * live table is gone after a boot: then the state tells which log it was.
+ */
+const char *command_counted_log(const struct options *o,
+    char log[static PATH_MAX]);
 
 #endif

@@ -40,4 +40,7 @@ void json_time(struct json *j, const char *key, uint64_t ts_us);
 void json_bytes(struct json *j, const char *key, const char *hex_key,
     const uint8_t *bytes, size_t len);
 
+/* A value that is JSON already, in an array. */
+void json_raw(struct json *j, const char *text, size_t len);
+
 #endif

@@ -33,6 +33,10 @@ struct prometheus_facts {
 void prometheus_collect(const char *table, const char *state,
     const char *log, struct prometheus_facts *f);
 
+/* The same with a state in memory. */
+void prometheus_collect_on(const char *table, struct rollup_state *s,
+    const char *log, struct prometheus_facts *f);
+
 /*
  * prometheus_write - the text format 0.0.4, or OpenMetrics 1.0.0.
  *

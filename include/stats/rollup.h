@@ -77,6 +77,29 @@ struct rollup_report {
 int rollup_carry(const char *state, const char *log, bool anew,
     struct rollup_report *report);
 
+/*
+ * A state in the memory of who asks again and again, and may read the file
+ * but not write it.
+ *
+ * rollup_new - a copy of the file's state, or an empty one.
+ * state      path; may be NULL
+ * Ends the program without memory; rollup_free() is due.
+ */
+struct rollup_state;
+struct rollup_state *rollup_new(const char *state);
+
+/* As rollup_carry(); the report never says that it was saved. */
+int rollup_carry_on(struct rollup_state *s, const char *log,
+    struct rollup_report *report);
+
+void rollup_free(struct rollup_state *s);
+
+/*
+ * rollup_plant - a first state for who has none: a copy of another one.
+ * Where there is one already, or nothing to copy, nothing is done.
+ */
+void rollup_plant(const char *state, const char *from);
+
 /* The log that the state was carried forward with; false: there is none. */
 bool rollup_get_log(const char *state, char out[static PATH_MAX]);
 

@@ -131,13 +131,13 @@ put_more(struct table *t, const struct roster_row *row)
 }
 
 static struct table *
-make_table(const struct roster *r, size_t max, bool has_all)
+make_table(const struct roster *r, size_t first, size_t max, bool has_all)
 {
 	struct table *t = table_new(columns,
 	    has_all ? COLUMNS_ALL : COLUMNS_TEXT);
 	size_t i;
 
-	for (i = 0; i < r->count && i < max; i++) {
+	for (i = first; i < r->count && i - first < max; i++) {
 		put_shown(t, &r->rows[i]);
 		if (has_all)
 			put_more(t, &r->rows[i]);
@@ -148,7 +148,7 @@ make_table(const struct roster *r, size_t max, bool has_all)
 struct table *
 active_rows(const struct roster *r, size_t max)
 {
-	return make_table(r, max, false);
+	return make_table(r, 0, max, false);
 }
 
 /* ---- text ------------------------------------------------------------- */
@@ -206,27 +206,43 @@ put_text(FILE *out, const struct options *o, const struct active *a,
 
 /* ---- JSON ------------------------------------------------------------- */
 
+void
+active_head_json(struct json *j, const char *report, const struct active *a)
+{
+	const struct roster *r = &a->roster;
+
+	json_open(j, NULL, '{');
+	json_int(j, "schema", 1);
+	json_text(j, "report", report);
+	json_time(j, "at", a->at_us);
+	json_int(j, "server_runs", a->has_table && a->table.has_keeper);
+	json_int(j, "slots", a->has_table ? a->table.slots : 0);
+	json_int(j, "running", r->count);
+	json_int(j, "reads", r->by_op[TRANSLOG_READ]);
+	json_int(j, "writes", r->by_op[TRANSLOG_WRITE]);
+	json_int(j, "read_bytes_per_second", r->rates[TRANSLOG_READ]);
+	json_int(j, "write_bytes_per_second", r->rates[TRANSLOG_WRITE]);
+}
+
+void
+active_rows_json(struct json *j, const struct active *a, size_t first,
+    size_t max)
+{
+	struct table *t = make_table(&a->roster, first, max, true);
+
+	table_print_json(t, j, "transfers");
+	table_free(t);
+}
+
 static void
 put_json(FILE *out, const struct active *a, size_t max)
 {
 	struct json j = { .out = out };
-	struct table *t = make_table(&a->roster, max, true);
 
-	json_open(&j, NULL, '{');
-	json_int(&j, "schema", 1);
-	json_text(&j, "report", "active");
-	json_time(&j, "at", a->at_us);
-	json_int(&j, "server_runs", a->has_table && a->table.has_keeper);
-	json_int(&j, "slots", a->has_table ? a->table.slots : 0);
-	json_int(&j, "running", a->roster.count);
-	json_int(&j, "reads", a->roster.by_op[TRANSLOG_READ]);
-	json_int(&j, "writes", a->roster.by_op[TRANSLOG_WRITE]);
-	json_int(&j, "read_bytes_per_second", a->roster.rates[TRANSLOG_READ]);
-	json_int(&j, "write_bytes_per_second", a->roster.rates[TRANSLOG_WRITE]);
-	table_print_json(t, &j, "transfers");
+	active_head_json(&j, "active", a);
+	active_rows_json(&j, a, 0, max);
 	json_close(&j, '}');
 	fputc('\n', out);
-	table_free(t);
 }
 
 /* ---- once, and again -------------------------------------------------- */
@@ -257,7 +273,7 @@ print(const struct options *o, const struct active *a)
 		put_json(stdout, a, most_rows(o));
 		break;
 	case FORM_CSV:
-		t = make_table(&a->roster, most_rows(o), true);
+		t = make_table(&a->roster, 0, most_rows(o), true);
 		table_print_csv(t, stdout);
 		table_free(t);
 		break;

@@ -572,6 +572,21 @@ bootlog_kind_name(enum bootlog_kind kind)
 	return names[kind];
 }
 
+unsigned
+bootlog_done_permille(const struct bootlog_step *step)
+{
+	if (step->size == 0 || step->bytes >= step->size)
+		return 1000;
+	return (unsigned)((double)step->bytes * 1000 / (double)step->size);
+}
+
+bool
+bootlog_is_part(const struct bootlog_step *step)
+{
+	return outcome_class(step->outcome) != OUTCOME_CLASS_SUCCESS &&
+	    step->bytes != 0 && bootlog_done_permille(step) != 1000;
+}
+
 const uint8_t *
 bootlog_name(const struct bootlog *b, const struct bootlog_file *file,
     size_t *len)

@@ -42,22 +42,6 @@ on_end(void *arg, const struct translog_record *rec)
 	bootlog_end(&b->log, rec);
 }
 
-/* How much of a file that has a known size; 1000 of one that has none. */
-static unsigned
-done_permille(const struct bootlog_step *step)
-{
-	if (step->size == 0 || step->bytes >= step->size)
-		return 1000;
-	return (unsigned)((double)step->bytes * 1000 / (double)step->size);
-}
-
-static bool
-is_part(const struct bootlog_step *step)
-{
-	return outcome_class(step->outcome) != OUTCOME_CLASS_SUCCESS &&
-	    step->bytes != 0 && done_permille(step) != 1000;
-}
-
 /* Columns that are left for a name beside others; SIZE_MAX: no terminal. */
 static size_t
 room_beside(const struct boots *b, size_t used)
@@ -98,9 +82,10 @@ end_text(const struct bootlog_step *step, char out[static TAIL_MAX])
 		snprintf(out, TAIL_MAX, " %s %s",
 		    text_bytes(step->bytes, bytes),
 		    text_duration(step->took_us, took));
-	else if (is_part(step))
+	else if (bootlog_is_part(step))
 		snprintf(out, TAIL_MAX, " (%s at %u %%)",
-		    outcome_name(step->outcome), done_permille(step) / 10);
+		    outcome_name(step->outcome),
+		    bootlog_done_permille(step) / 10);
 	else
 		snprintf(out, TAIL_MAX, " (%s)", outcome_name(step->outcome));
 	return out;
@@ -420,8 +405,9 @@ json_verdict(const struct boots *b, struct json *j,
 	    outcome_name(boot->last->outcome));
 	json_file(b, j, "others_went_on_to", "others_went_on_to_hex",
 	    boot->missed);
-	if (is_part(boot->last))
-		json_int(j, "done_permille", done_permille(boot->last));
+	if (bootlog_is_part(boot->last))
+		json_int(j, "done_permille",
+		    bootlog_done_permille(boot->last));
 }
 
 static void

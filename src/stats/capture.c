@@ -9,18 +9,24 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "os/process.h"
 #include "stats/capture.h"
 
 #define TEXT_MAX	((size_t)1024 * 1024)
 #define EXEC_FAILED	127
 
-/* A group of its own, so that its children can be killed with it. */
+/*
+ * A group of its own, so that its children can be killed with it; and it does
+ * not outlive who asked.
+ */
 static noreturn void
-become(const char *path, char *const argv[], int out, int err)
+become(const char *path, char *const argv[], int out, int err, pid_t parent)
 {
 	int null = open("/dev/null", O_RDONLY);
 
 	(void)setpgid(0, 0);
+	if (!process_follow(parent))
+		_exit(EXEC_FAILED);
 	if (null != -1 && dup2(null, STDIN_FILENO) != -1 &&
 	    dup2(out, STDOUT_FILENO) != -1 && dup2(err, STDERR_FILENO) != -1)
 		execv(path, argv);
@@ -91,8 +97,8 @@ static int
 run(const char *path, char *const argv[], uint64_t deadline,
     struct capture *c)
 {
+	pid_t pid, parent = getpid();
 	int out[2], err[2], ret;
-	pid_t pid;
 
 	if (pipe2(out, O_CLOEXEC) == -1)
 		return -errno;
@@ -104,7 +110,7 @@ run(const char *path, char *const argv[], uint64_t deadline,
 	}
 	pid = fork();
 	if (pid == 0)
-		become(path, argv, out[1], err[1]);
+		become(path, argv, out[1], err[1], parent);
 	ret = pid == -1 ? -errno : 0;
 	close(out[1]);
 	close(err[1]);

@@ -34,7 +34,10 @@ command_window(const struct options *o)
 void
 command_default_log(const struct options *o, char out[static LIVE_PATH_MAX])
 {
-	logset_default_path(o->table, LOGDIR "/transfers.jsonl", out);
+	if (o->log != NULL)
+		snprintf(out, LIVE_PATH_MAX, "%s", o->log);
+	else
+		logset_default_path(o->table, LOGDIR "/transfers.jsonl", out);
 }
 
 void
@@ -62,7 +65,8 @@ command_open(const struct options *o, const struct filter *f,
 	} else {
 		command_default_log(o, path);
 		/* then a log of another place is not found */
-		if (access(o->table, R_OK) == -1 && errno == EACCES)
+		if (o->log == NULL && access(o->table, R_OK) == -1 &&
+		    errno == EACCES)
 			warnx("%s: %s; it tells where the log is", o->table,
 			    strerror(errno));
 		ret = logset_open_rotated(set, path, f->since_us);

@@ -87,3 +87,10 @@ json_time(struct json *j, const char *key, uint64_t ts_us)
 	translog_put_ts(ts_us, ts);
 	json_text(j, key, ts);
 }
+
+void
+json_raw(struct json *j, const char *text, size_t len)
+{
+	put_comma(j);
+	fwrite(text, 1, len, j->out);
+}

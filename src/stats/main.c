@@ -35,6 +35,7 @@ enum {
 	TAKES_OUTCOME = 1 << 12,
 	TAKES_TOP = 1 << 13,
 	TAKES_JSON = 1 << 14,
+	TAKES_MIB = 1 << 15,
 	TAKES_REPORT = TAKES_WINDOW | TAKES_FILTER | TAKES_OUTCOME |
 	    TAKES_TOP | TAKES_JSON | TAKES_CSV
 };
@@ -79,6 +80,8 @@ static const struct subcommand {
 	    "the same for monitoring plugins" },
 	{ "rollup", command_rollup, TAKES_STATE | TAKES_REBUILD | TAKES_JSON,
 	    "carry the counters forward" },
+	{ "snmp", command_snmp, TAKES_STATE | TAKES_MIB,
+	    "values for net-snmp's snmpd, which starts it" },
 	{ "verify", command_verify, TAKES_TOP | TAKES_JSON | TAKES_CSV,
 	    "what in the log is no record, line by line" },
 };
@@ -90,7 +93,7 @@ enum {
 	OPTION_OP, OPTION_OUTCOME, OPTION_JSON, OPTION_CSV, OPTION_UTC,
 	OPTION_TABLE, OPTION_FAILED, OPTION_ROOT, OPTION_OPENMETRICS,
 	OPTION_STATE, OPTION_REBUILD, OPTION_READY, OPTION_PROBE,
-	OPTION_CONFIG
+	OPTION_CONFIG, OPTION_MIB, OPTION_BASE
 };
 
 static const struct option long_options[] = {
@@ -118,6 +121,8 @@ static const struct option long_options[] = {
 	{ "ready", no_argument, NULL, OPTION_READY },
 	{ "probe", required_argument, NULL, OPTION_PROBE },
 	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "mib", required_argument, NULL, OPTION_MIB },
+	{ "base", required_argument, NULL, OPTION_BASE },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
@@ -149,6 +154,8 @@ static const struct {
 	{ OPTION_READY, TAKES_READY, "--ready" },
 	{ OPTION_PROBE, TAKES_PROBE, "--probe" },
 	{ OPTION_CONFIG, TAKES_READY, "--config" },
+	{ OPTION_MIB, TAKES_MIB, "--mib" },
+	{ OPTION_BASE, TAKES_MIB, "--base" },
 };
 
 #define OWN_COUNT	(sizeof(own_options) / sizeof(own_options[0]))
@@ -178,12 +185,14 @@ static const char usage_options[] =
 "  active -w                     again and again, until q or Ctrl-C\n"
 "  prometheus -o FILE            replace FILE, for a textfile collector\n"
 "  prometheus --openmetrics      the newer format\n"
-"  prometheus, rollup --state FILE   where the counters are kept\n"
+"  prometheus, rollup, snmp --state FILE   where the counters are kept\n"
 "  rollup --rebuild              count all logs anew\n"
 "  health --ready                could it serve now?\n"
 "  health --config FILE          the configuration that is looked at\n"
 "  health, check --probe ADDR:FILE   try a transfer\n"
-"  check -w RANGE -c RANGE       of failures, in percent or number\n";
+"  check -w RANGE -c RANGE       of failures, in percent or number\n"
+"  snmp --mib tftpd | appl       our own values, or applTable; else both\n"
+"  snmp --base OID               where our own values stand\n";
 
 static int
 help(void)
@@ -337,6 +346,12 @@ take_own_option(struct options *o, int option)
 		break;
 	case OPTION_CONFIG:
 		o->conf = optarg;
+		break;
+	case OPTION_MIB:
+		o->mib = optarg;
+		break;
+	case OPTION_BASE:
+		o->base = optarg;
 		break;
 	default:
 		return false;

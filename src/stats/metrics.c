@@ -17,7 +17,7 @@
 #include "stats/prometheus.h"
 #include "stats/when.h"
 
-/* Which log, and where its counters are kept. */
+/* What is counted, and where that is kept. */
 struct source {
 	char log[PATH_MAX];
 	const char *state;	/* NULL: nowhere */
@@ -46,32 +46,30 @@ make_absolute(const char *path, char out[static PATH_MAX])
 		errx(1, "%s: %s", path, strerror(ENAMETOOLONG));
 }
 
-/*
- * A log of one's own choice does not get into the server's counters.  The
- * live table is gone after a boot: then the state tells which log it was.
- */
-static void
-choose(const struct options *o, struct source *from)
+const char *
+command_counted_log(const struct options *o, char log[static PATH_MAX])
 {
-	char log[LIVE_PATH_MAX];
+	const char *own = o->log_count == 1 ? o->logs[0] : o->log;
+	const char *state = o->state;
+	char found[LIVE_PATH_MAX];
 	struct livetab t;
 	bool has_table = false;
 
-	from->state = o->state;
-	if (o->log_count == 1) {
-		make_absolute(o->logs[0], from->log);
-		return;
+	if (own != NULL) {
+		make_absolute(own, log);
+		return state;
 	}
-	if (from->state == NULL)
-		from->state = STATEDIR "/rollup";
+	if (state == NULL)
+		state = STATEDIR "/rollup";
 	if (livetab_open(&t, o->table) == 0) {
 		has_table = t.header.log_path[0] == '/';
 		livetab_close(&t);
 	}
-	if (!has_table && rollup_get_log(from->state, from->log))
-		return;
-	command_default_log(o, log);
-	snprintf(from->log, sizeof(from->log), "%s", log);
+	if (has_table || !rollup_get_log(state, log)) {
+		command_default_log(o, found);
+		strcpy(log, found);
+	}
+	return state;
 }
 
 static void
@@ -153,7 +151,7 @@ command_prometheus(const struct options *o)
 	struct source from;
 
 	check_options(o, "prometheus");
-	choose(o, &from);
+	from.state = command_counted_log(o, from.log);
 	prometheus_collect(o->table, from.state, from.log, &f);
 	complain(&from, &f.rollup, f.log_err);
 	if (o->output != NULL)
@@ -224,7 +222,7 @@ command_rollup(const struct options *o)
 	int err;
 
 	check_options(o, "rollup");
-	choose(o, &from);
+	from.state = command_counted_log(o, from.log);
 	err = rollup_carry(from.state, from.log, o->is_rebuilt, &r);
 	complain(&from, &r, err);
 	if (err != 0)

@@ -37,6 +37,18 @@ prometheus_collect(const char *table, const char *state, const char *log,
 	f->took_us = clock_mono_us() - begun_us;
 }
 
+void
+prometheus_collect_on(const char *table, struct rollup_state *s,
+    const char *log, struct prometheus_facts *f)
+{
+	uint64_t begun_us = clock_mono_us();
+
+	memset(f, 0, sizeof(*f));
+	f->log_err = rollup_carry_on(s, log, &f->rollup);
+	look_at_table(table, f);
+	f->took_us = clock_mono_us() - begun_us;
+}
+
 /* ---- one family ------------------------------------------------------ */
 
 struct writer {

@@ -9,12 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "stats/capture.h"
-#include "stats/keeper.h"
 #include "stats/printed.h"
 #include "stats/ready.h"
+#include "stats/tool.h"
 
-#define TOOL_LIMIT_US	(UINT64_C(5) * 1000000)
 #define DEFAULT_PORT	69
 #define LOG_LEAST	(UINT64_C(1) << 20)	/* what tftpd reserves */
 #define LOG_LITTLE	(UINT64_C(16) << 20)
@@ -22,12 +20,7 @@
 struct look {
 	const struct options *o;
 	struct findings *f;
-	char program[PATH_MAX];
-	struct keeper keeper;
-	/* how tftpd is asked; room for the question and NULL */
-	char *argv[KEEPER_ARGS_MAX + 2];
-	size_t argc;
-	char dash_f[3], file[PATH_MAX];
+	struct tool tool;
 	struct printed printed;
 	/* who serves */
 	bool has_user;
@@ -37,44 +30,6 @@ struct look {
 };
 
 /* ---- the configuration ------------------------------------------------- */
-
-/* The arguments by which the server is, or would be, started. */
-static bool
-choose_args(struct look *l)
-{
-	const char *file = l->o->conf != NULL ? l->o->conf : CONFFILE;
-
-	if (l->o->conf == NULL && l->keeper.has_args) {
-		memcpy(l->argv, l->keeper.argv, sizeof(l->argv));
-		l->argc = l->keeper.argc;
-		return true;
-	}
-	if (l->o->conf == NULL && access(file, F_OK) == -1 &&
-	    errno == ENOENT)
-		return false;
-	strcpy(l->dash_f, "-f");
-	snprintf(l->file, sizeof(l->file), "%s", file);
-	l->argv[0] = l->program;
-	l->argv[1] = l->dash_f;
-	l->argv[2] = l->file;
-	l->argc = 3;
-	return true;
-}
-
-/* "--check" or "--print-config", for the same server. */
-static int
-ask(struct look *l, const char *question, struct capture *c)
-{
-	char word[32];
-	int ret;
-
-	snprintf(word, sizeof(word), "%s", question);
-	l->argv[l->argc] = word;
-	l->argv[l->argc + 1] = NULL;
-	ret = capture_run(l->program, l->argv, TOOL_LIMIT_US, c);
-	l->argv[l->argc] = NULL;
-	return ret;
-}
 
 /* The line that says what is wrong: warnings and remarks come before it. */
 static const char *
@@ -114,22 +69,23 @@ static void
 look_at_check(struct look *l)
 {
 	struct capture c;
-	int ret = ask(l, "--check", &c);
+	int ret = tool_ask(&l->tool, "--check", &c);
 
 	if (ret != 0)
 		findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
-		    "%s --check: %s", l->program, strerror(-ret));
+		    "%s --check: %s", l->tool.program, strerror(-ret));
 	else if (c.status == 0)
 		findings_add(l->f, "configuration", FINDINGS_OK, "%s",
 		    last_line(c.out.buf));
 	else
-		findings_add(l->f, "configuration", l->keeper.pid > 0 ?
+		findings_add(l->f, "configuration", l->tool.keeper.pid > 0 ?
 		    FINDINGS_WARNING : FINDINGS_CRITICAL, "%s%s",
-		    complaint(c.err.buf), l->keeper.pid > 0 ?
+		    complaint(c.err.buf), l->tool.keeper.pid > 0 ?
 		    "; the server goes on with the one before" : "");
 	if (ret != 0 || c.status != 0)
 		findings_advise(l->f, "see all of it: tftpd%s%s --check",
-		    l->dash_f[0] != '\0' ? " -f " : " ...", l->file);
+		    l->tool.file[0] != '\0' ? " -f " : " ...",
+		    l->tool.file);
 	capture_free(&c);
 }
 
@@ -139,14 +95,15 @@ look_at_values(struct look *l)
 {
 	struct capture c;
 	bool is_known;
-	int ret = ask(l, "--print-config", &c);
+	int ret = tool_ask(&l->tool, "--print-config", &c);
 
 	is_known = ret == 0 && c.status == 0 &&
 	    printed_parse(c.out.buf, &l->printed);
 	/* what is wrong was told by --check */
 	if (!is_known && findings_state(l->f) == FINDINGS_OK)
 		findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
-		    "%s --print-config cannot be understood", l->program);
+		    "%s --print-config cannot be understood",
+		    l->tool.program);
 	capture_free(&c);
 	return is_known;
 }
@@ -154,23 +111,25 @@ look_at_values(struct look *l)
 static bool
 look_at_configuration(struct look *l)
 {
-	bool has_program = keeper_find_program(l->program,
-	    sizeof(l->program));
-
-	keeper_look(l->o->table, l->program, &l->keeper);
-	if (!has_program) {
-		findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
-		    "there is no tftpd, neither beside tftpd-stats nor in "
-		    SBINDIR);
+	switch (tool_find(&l->tool, l->o)) {
+	case TOOL_NO_PROGRAM:
+		if (l->o->program != NULL)
+			findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
+			    "%s: there is no such program", l->o->program);
+		else
+			findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
+			    "there is no tftpd, neither beside tftpd-stats "
+			    "nor in " SBINDIR);
 		return false;
-	}
-	if (!choose_args(l)) {
+	case TOOL_NO_FILE:
 		findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
 		    CONFFILE " is not there, and no server runs that tells "
 		    "how it was started");
 		findings_advise(l->f, "name the file with --config, or ask "
 		    "as root while the server runs");
 		return false;
+	default:
+		break;
 	}
 	look_at_check(l);
 	return look_at_values(l);
@@ -182,8 +141,8 @@ look_at_configuration(struct look *l)
 static bool
 is_started_by_us(const struct look *l)
 {
-	return geteuid() != 0 && l->keeper.pid > 0 &&
-	    l->keeper.uid == geteuid();
+	return geteuid() != 0 && l->tool.keeper.pid > 0 &&
+	    l->tool.keeper.uid == geteuid();
 }
 
 static const struct passwd *
@@ -403,22 +362,25 @@ ready_log_room(const char *path, struct findings *f)
 
 /* ---- the log ----------------------------------------------------------- */
 
-/* As the server opens it, but nothing is made or written.  0 or an errno. */
+/*
+ * May the server open it?  Nothing is: behind walls (tftpd-status) opening it
+ * for writing fails, whoever asks.  0 or an errno.
+ */
 static int
 try_log(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC |
-	    O_NOCTTY | O_NONBLOCK);
 	char dir[PATH_MAX];
 	struct stat st;
-	int problem = errno;
+	int problem = 0;
 
-	if (fd != -1) {
-		problem = fstat(fd, &st) == -1 ? errno :
-		    !S_ISREG(st.st_mode) || st.st_nlink > 1 ? EINVAL : 0;
-		close(fd);
-		return problem;
-	}
+	if (lstat(path, &st) == -1)
+		problem = errno;
+	else if (S_ISLNK(st.st_mode))
+		problem = ELOOP;
+	else if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == -1)
+		problem = errno;
+	else if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
+		problem = EINVAL;
 	if (problem != ENOENT)
 		return problem;
 	/* the server makes the directory, but not the one above it */
@@ -463,7 +425,7 @@ look_at_log(struct look *l)
 static void
 look_at_port(struct look *l)
 {
-	uint16_t port = keeper_port(&l->keeper);
+	uint16_t port = keeper_port(&l->tool.keeper);
 
 	if (port != 0) {
 		findings_add(l->f, "port", FINDINGS_OK,
@@ -471,7 +433,7 @@ look_at_port(struct look *l)
 	} else if (keeper_is_bound(DEFAULT_PORT)) {
 		findings_add(l->f, "port", FINDINGS_OK,
 		    "somebody listens on UDP port %d", DEFAULT_PORT);
-	} else if (l->keeper.pid > 0) {
+	} else if (l->tool.keeper.pid > 0) {
 		findings_add(l->f, "port", FINDINGS_UNKNOWN, "a server runs; "
 		    "only root can see which port it listens on");
 		findings_advise(l->f, "ask as root");
@@ -496,5 +458,5 @@ ready_look(const struct options *o, struct findings *f)
 	}
 	look_at_port(&l);
 	printed_free(&l.printed);
-	keeper_forget(&l.keeper);
+	tool_forget(&l.tool);
 }

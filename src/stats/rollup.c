@@ -472,15 +472,30 @@ is_replaceable(const char *path)
 	return stat(path, &st) == -1 || S_ISREG(st.st_mode);
 }
 
+static struct rollup_state *
+new_state(void)
+{
+	struct rollup_state *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		err(1, NULL);
+	return s;
+}
+
+static void
+tell(const struct carry *c)
+{
+	c->report->counters = c->s->counters;
+	c->report->open = c->s->open_count;
+}
+
 int
 rollup_carry(const char *state, const char *log, bool anew,
     struct rollup_report *report)
 {
-	struct carry c = { .s = calloc(1, sizeof(*c.s)), .report = report };
+	struct carry c = { .s = new_state(), .report = report };
 	int lock = -1, ret;
 
-	if (c.s == NULL)
-		err(1, NULL);
 	*report = (struct rollup_report){ .note = "" };
 	if (state != NULL && !is_replaceable(state)) {
 		note(&c, "%s: not a regular file, nothing is kept", state);
@@ -498,9 +513,53 @@ rollup_carry(const char *state, const char *log, bool anew,
 	} else if (state != NULL) {
 		note_unlocked(&c, state, lock);
 	}
-	report->counters = c.s->counters;
-	report->open = c.s->open_count;
-	rollup_clear(c.s);
-	free(c.s);
+	tell(&c);
+	rollup_free(c.s);
 	return ret;
+}
+
+struct rollup_state *
+rollup_new(const char *state)
+{
+	struct rollup_report report = { .note = "" };
+	struct carry c = { .s = new_state(), .report = &report,
+		.now_us = clock_real_us() };
+
+	fetch(&c, state, false);
+	return c.s;
+}
+
+int
+rollup_carry_on(struct rollup_state *s, const char *log,
+    struct rollup_report *report)
+{
+	struct carry c = { .s = s, .report = report,
+		.now_us = clock_real_us() };
+	int ret;
+
+	*report = (struct rollup_report){ .note = "" };
+	ret = catch_up(&c, log);
+	tell(&c);
+	return ret;
+}
+
+void
+rollup_free(struct rollup_state *s)
+{
+	rollup_clear(s);
+	free(s);
+}
+
+void
+rollup_plant(const char *state, const char *from)
+{
+	struct rollup_state *s = new_state();
+	int lock = rollup_lock(state);
+
+	if (lock >= 0 && access(state, F_OK) == -1 && errno == ENOENT &&
+	    rollup_load(from, s) == 0)
+		(void)rollup_save(state, s);
+	if (lock >= 0)
+		close(lock);
+	rollup_free(s);
 }
