@@ -54,6 +54,7 @@ UNIT_TESTS = \
 	tests/unit/t-shm \
 	tests/unit/t-sketch \
 	tests/unit/t-slow \
+	tests/unit/t-snmp \
 	tests/unit/t-table \
 	tests/unit/t-text \
 	tests/unit/t-translog \
@@ -196,6 +197,10 @@ tests_unit_t_prometheus_SOURCES = tests/unit/t-prometheus.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_prometheus_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_prometheus_LDADD = $(STATS_LIBS)
+tests_unit_t_snmp_SOURCES = tests/unit/t-snmp.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_snmp_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_snmp_LDADD = $(STATS_LIBS)
 tests_unit_t_rollup_SOURCES = tests/unit/t-rollup.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_rollup_CFLAGS = $(UNIT_CFLAGS) $(ZLIB_CFLAGS)
@@ -293,3 +298,54 @@ tests_unit_t_watch_SOURCES = tests/unit/t-watch.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_watch_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_watch_LDADD = $(UNIT_LIBS)
+
+# tftpd-status
+if HAVE_HTTP
+STATUS_LIBS = libstatus.a $(STATS_LIBS)
+UNIT_TESTS += tests/unit/t-effective tests/unit/t-query
+tests_unit_t_effective_SOURCES = tests/unit/t-effective.c tests/unit/t.h
+tests_unit_t_effective_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_effective_LDADD = $(STATUS_LIBS)
+tests_unit_t_query_SOURCES = tests/unit/t-query.c tests/unit/t.h
+tests_unit_t_query_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_query_LDADD = $(STATUS_LIBS)
+UNIT_TESTS += tests/unit/t-auth tests/unit/t-diff
+tests_unit_t_auth_SOURCES = tests/unit/t-auth.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_auth_CFLAGS = $(UNIT_CFLAGS) $(CRYPT_CFLAGS)
+tests_unit_t_auth_LDADD = $(STATUS_LIBS) $(CRYPT_LIBS)
+tests_unit_t_diff_SOURCES = tests/unit/t-diff.c tests/unit/t.h
+tests_unit_t_diff_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_diff_LDADD = $(STATUS_LIBS)
+UNIT_TESTS += tests/unit/t-chart tests/unit/t-html tests/unit/t-page-cache
+tests_unit_t_chart_SOURCES = tests/unit/t-chart.c tests/unit/t.h
+tests_unit_t_chart_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_chart_LDADD = $(STATUS_LIBS)
+tests_unit_t_html_SOURCES = tests/unit/t-html.c tests/unit/t.h
+tests_unit_t_html_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_html_LDADD = $(STATUS_LIBS)
+tests_unit_t_page_cache_SOURCES = tests/unit/t-page-cache.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_page_cache_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_page_cache_LDADD = $(STATUS_LIBS)
+UNIT_TESTS += tests/unit/t-ask tests/unit/t-front tests/unit/t-head
+tests_unit_t_ask_SOURCES = tests/unit/t-ask.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_ask_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_ask_LDADD = $(STATUS_LIBS)
+tests_unit_t_front_SOURCES = tests/unit/t-front.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_front_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_front_LDADD = $(STATUS_LIBS) $(MICROHTTPD_LIBS)
+tests_unit_t_front_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us \
+	-Wl,--wrap=epoll_wait -Wl,--wrap=poll -Wl,--wrap=select
+tests_unit_t_head_SOURCES = tests/unit/t-head.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_head_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_head_LDADD = $(STATUS_LIBS) $(MICROHTTPD_LIBS)
+UNIT_TESTS += tests/unit/t-walls
+tests_unit_t_walls_SOURCES = tests/unit/t-walls.c tests/unit/t.h \
+	tests/unit/t-work.h
+tests_unit_t_walls_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_t_walls_LDADD = $(STATUS_LIBS) $(LIBSECCOMP_LIBS)
+endif

@@ -18,6 +18,12 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz-options \
 	tests/fuzz/fuzz-pathname \
 	tests/fuzz/fuzz-request
+if HAVE_HTTP
+FUZZ_TARGETS += tests/fuzz/fuzz-http
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/http.c
+tests_fuzz_fuzz_http_LDADD = $(FUZZ_MAIN) libstatus.a $(FUZZ_STATS) \
+	$(MICROHTTPD_LIBS)
+endif
 check_PROGRAMS += $(FUZZ_TARGETS)
 check_LIBRARIES = tests/fuzz/libreplay.a
 tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h

@@ -489,6 +489,29 @@ def maps():
     yield "empty-after-all", b"\x63/\0r ^/\ne ^.\ne ^\n"
 
 
+# ---- http -----------------------------------------------------------------
+
+PATHS = ("/", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/manage", "/manage/check", "/nothing")
+FIELDS = ("Accept: application/openmetrics-text;q=0.8,text/plain;q=0.5,*/*", "Authorization: Basic YTpi",
+          "Content-Length: 7", "Content-Type: application/x-www-form-urlencoded", "Expect: 100-continue",
+          "Host: [::1]:9169", "Host: evil.example", "Origin: http://localhost", "Sec-Fetch-Site: same-origin",
+          "Transfer-Encoding: chunked", "Cookie: a=b; c", "X: \xe4")
+
+
+def web_requests():
+    for path in PATHS:
+        for method in ("GET", "HEAD", "POST", "TRACE"):
+            yield f"{method}-{path}", f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for number, field in enumerate(FIELDS):
+        yield f"field-{number}", f"GET /metrics HTTP/1.1\r\nHost: localhost\r\n{field}\r\n\r\n"
+    form = "\r\n".join(FIELDS[index] for index in (2, 3, 7, 8))
+    yield "form", f"POST /manage/check HTTP/1.1\r\nHost: localhost\r\n{form}\r\n\r\na=%3C+&b"
+    yield "query", "GET /?window=1h&a=%00&b=%zz&=&&c HTTP/1.0\r\n\r\n"
+    yield "old", "GET /\r\n\r\n"
+    yield "bare", "GET / HTTP/1.1\nHost: a\n\n"
+    yield "folded", "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n"
+
+
 # ---- dictionaries ---------------------------------------------------------
 
 def words_of(source):
@@ -513,6 +536,7 @@ def words_of(source):
              "6", "~", "i", ":", "\\1", "\\i", "\\x", "\\m", "\\U", "\\L",
              "\\E", "^", "$", ".*", "(.*)", "[^/]", "\n", "#", "\\ "]
     return {"request": wire, "options": wire, "config": conf, "map": rules,
+            "http": [*PATHS, *FIELDS, *(field.partition(":")[0] + ":" for field in FIELDS), " HTTP/1.1", "\r\n"],
             "logread": log, "pathname": [b"..", b"./", b"\\", b"//",
                                          b".0123456789abcdef"]}
 
@@ -534,6 +558,7 @@ def main():
         "netascii": netascii_files(), "pathname": names(),
         "logwrite": records(), "logread": logs(),
         "config": configurations(source), "map": maps(),
+        "http": web_requests(),
     }
     for target, inputs in targets.items():
         shutil.rmtree(folder / target, ignore_errors=True)

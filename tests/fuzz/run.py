@@ -25,7 +25,7 @@ TARGETS = {
     "request": (1500, 50000), "options": (600, 50000), "engine": (300, 5000),
     "netascii": (300, 50000), "pathname": (1200, 50000),
     "logwrite": (1000, 50000), "logread": (2000, 5000),
-    "config": (2000, 0), "map": (400, 0),
+    "config": (2000, 0), "map": (400, 0), "http": (1000, 0),
 }
 TIMEOUT_S = 25              # of one input
 SETTLED = 100000            # fewer executions say nothing of the speed
@@ -115,7 +115,8 @@ def main():
     parser.add_argument("--runs", type=int)
     parser.add_argument("--only", default="")
     args = parser.parse_args()
-    chosen = [name for name in args.only.split(",") if name] or list(TARGETS)
+    built = [name for name in TARGETS if (args.build / f"fuzz-{name}").exists()]
+    chosen = [name for name in args.only.split(",") if name] or built
     for target in chosen:
         if target not in TARGETS:
             parser.error(f"{target}: there are {', '.join(TARGETS)}")

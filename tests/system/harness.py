@@ -28,6 +28,7 @@ PORT = 69
 ROOT = pathlib.Path("/srv/tftp")
 LOG = pathlib.Path("/var/log/tftpd/transfers.jsonl")
 SERVICE_USER = "tftpd"
+STATUS_USER = "tftpd-status"
 FIRST_CLIENT_PORT = 10000       # below those that the kernel gives away
 
 
@@ -152,6 +153,12 @@ def descriptors_of(pid):
 
 def listening(port=PORT):
     """Whether some unconnected UDP socket of this network namespace has that port."""
+    return bool(listeners(port))
+
+
+def listeners(port=PORT):
+    """Those sockets, as descriptors_of() names them."""
+    found = set()
     for table in ("udp", "udp6"):
         try:
             lines = pathlib.Path("/proc/net", table).read_text().splitlines()[1:]
@@ -159,8 +166,8 @@ def listening(port=PORT):
             continue
         for fields in map(str.split, lines):
             if int(fields[1].rpartition(":")[2], 16) == port and set(fields[2]) <= set("0:"):
-                return True
-    return False
+                found.add(f"socket:[{fields[9]}]")
+    return found
 
 
 # The ledger: what must stand in the log when the lane is over.
@@ -478,18 +485,22 @@ class Lane:
         self.ends = Ends(self.log)
 
     def make_user(self):
-        """A user "tftpd", for this lane only."""
-        try:
-            entry = pwd.getpwnam(SERVICE_USER)
-            self.uid, self.gid = entry.pw_uid, entry.pw_gid
-            return
-        except KeyError:
-            self.uid = self.gid = 987
-        for name, line in (("passwd", f"{SERVICE_USER}:x:987:987::/nonexistent:/usr/sbin/nologin\n"),
-                           ("group", f"{SERVICE_USER}:x:987:\n")):
+        """Users "tftpd" and "tftpd-status", who may read logs, for this lane only."""
+        texts = {name: pathlib.Path("/etc", name).read_text() for name in ("passwd", "group")}
+        for user, number in ((SERVICE_USER, 987), (STATUS_USER, 986)):
+            if not re.search(f"(?m)^{user}:", texts["passwd"]):
+                texts["passwd"] += f"{user}:x:{number}:{number}::/nonexistent:/usr/sbin/nologin\n"
+                texts["group"] += f"{user}:x:{number}:\n"
+        members = re.search("(?m)^adm:[^:]*:[^:]*:(.*)$", texts["group"])
+        if members and STATUS_USER not in members[1].split(","):
+            end = members.end()
+            texts["group"] = texts["group"][:end] + "," * bool(members[1]) + STATUS_USER + texts["group"][end:]
+        for name, text in texts.items():
             copy = self.scratch / name
-            copy.write_text(pathlib.Path("/etc", name).read_text() + line)
+            copy.write_text(text)
             run("mount", "--bind", copy, pathlib.Path("/etc", name))
+        entry = pwd.getpwnam(SERVICE_USER)
+        self.uid, self.gid = entry.pw_uid, entry.pw_gid
 
     def make_dev(self):
         """A /dev of our own, with a /dev/log that a thread reads: syslog is at home."""

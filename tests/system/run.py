@@ -33,7 +33,7 @@ import harness
 import closing
 import test_access
 import test_address
-import test_answers
+import test_api
 import test_changes
 import test_check
 import test_clients
@@ -45,12 +45,14 @@ import test_disks
 import test_forged
 import test_hardening
 import test_health
+import test_http
 import test_install
 import test_kills
 import test_lifecycle
 import test_live
 import test_load
 import test_loops
+import test_manage
 import test_maps
 import test_metrics
 import test_names
@@ -59,13 +61,17 @@ import test_nth
 import test_oneport
 import test_options
 import test_orders
+import test_page
 import test_pool
+import test_prometheus
 import test_recovery
 import test_reload
 import test_requests
 import test_rubbish
 import test_silence
+import test_snmp
 import test_stats
+import test_status
 import test_storm
 import test_torn
 import test_truth
@@ -133,12 +139,19 @@ GROUPS = (
     Group("confinement-xinetd", test_confinement, "xinetd"),
     Group("confinement-foreground", test_confinement, "foreground"),
     Group("address", test_address),
-    Group("answers", test_answers),
+    Group("answers", test_api, "answers"),
+    Group("api", test_api, "api"),
     Group("torn", test_torn),
     Group("lifecycle", test_lifecycle),
     Group("live", test_live),
     Group("stats", test_stats),
+    Group("status", test_status),
+    Group("http", test_http),
+    Group("manage", test_manage),
+    Group("page", test_page),
     Group("metrics", test_metrics, seconds=300),
+    Group("prometheus", test_prometheus),
+    Group("snmp", test_snmp),
     Group("health", test_health),
     Group("install", test_install),
     Group("hardening", test_hardening),
@@ -258,7 +271,8 @@ class Suite:
         (folder / "bin").mkdir(parents=True)
         (folder / "reports").mkdir()
         (folder / "reports").chmod(0o1777)
-        for program in ("tftpd", "tftpd-stats", "tests/bench/tftp-load", "tests/faults/tftpd-failnth"):
+        for program in ("tftpd", "tftpd-stats", "tftpd-status", "tests/bench/tftp-load",
+                        "tests/faults/tftpd-failnth"):
             if (self.args.build / program).exists():
                 shutil.copy(self.args.build / program, folder / "bin")
         if self.args.valgrind:

@@ -9,6 +9,7 @@ from harness import check, check_equal
 PROGRAMS = {
     "tftpd": {"libc", "libcap", "libconfuse", "libseccomp"},
     "tftpd-stats": {"libc", "libz"},
+    "tftpd-status": {"libc", "libcrypt", "libmicrohttpd", "libseccomp", "libz"},
 }
 
 # elf(5), and the property notes of each processor's psABI.

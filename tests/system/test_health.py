@@ -598,6 +598,10 @@ def completion(lane):
     offered = complete(["tftpd", "-"], "_tftpd", "tftpd")
     told = set(re.findall(r"(?<!\S)--?[A-Za-z0-9][a-z-]*", (usage.stdout + usage.stderr).decode()))
     check_equal(sorted(told - offered), [], "options of tftpd that are not offered")
+    usage = subprocess.run([str(lane.scratch / "bin/tftpd-status"), "-h"], capture_output=True, text=True, timeout=20)
+    check_equal(sorted(set(re.findall(r"(?<!\S)--?[A-Za-z0-9][a-z-]*", usage.stdout)) ^
+                       complete(["tftpd-status", "-"], "_tftpd_status", "tftpd-status")), [],
+                "options of tftpd-status that only one of both knows")
 
 
 TESTS = (

@@ -6,6 +6,9 @@ import subprocess
 
 from harness import check, check_equal, run
 
+UNITS = ("tftpd.service", "tftpd.socket", "tftpd-status@.service", "tftpd-status.socket")
+EXPOSED_MOST = 2.0          # as systemd-analyze counts, 10.0 is the worst
+
 
 def stage(lane):
     """The installation, made once."""
@@ -23,12 +26,12 @@ def find(place, name):
 
 def programs(lane):
     place = stage(lane)
-    for name, folder in (("tftpd", "sbin"), ("tftpd-stats", "bin")):
-        path = find(place, name) if name != "tftpd" else \
-            next(p for p in place.rglob("sbin/tftpd") if p.is_file())
+    for name, folder in (("tftpd", "sbin"), ("tftpd-stats", "bin"), ("tftpd-status", "sbin")):
+        path = find(place, name) if name == "tftpd-stats" else \
+            next(p for p in place.rglob(f"sbin/{name}") if p.is_file())
         check(path.parent.name == folder and os.access(path, os.X_OK), f"{path} in {folder}")
     manuals = sorted(path.name for path in place.rglob("man/man*/*"))
-    for manual in ("tftpd.8", "tftpd.conf.5", "tftpd-stats.1", "tftpd-log.5"):
+    for manual in ("tftpd.8", "tftpd.conf.5", "tftpd-stats.1", "tftpd-log.5", "tftpd-status.8"):
         check(any(name.startswith(manual) for name in manuals), f"{manual} is not among {manuals}")
 
 
@@ -45,6 +48,23 @@ def superserver_files(lane):
     socket = find(place, "tftpd.socket").read_text()
     check("ListenDatagram=" in socket and "TriggerLimitIntervalSec=0" in socket,
           "a boot storm would stop the socket unit")
+
+
+def status_files(lane):
+    """Those of tftpd-status: off, for this machine only, and not as root."""
+    place = stage(lane)
+    program = "/" + str(next(place.rglob("sbin/tftpd-status")).relative_to(place))
+    xinetd = next(p for p in place.rglob("xinetd.d/tftpd-status") if p.is_file()).read_text()
+    values = dict(re.findall(r"(?m)^\s*(\w+)\s*=[ \t]*(\S*)", xinetd))
+    wanted = {"server": program, "disable": "yes", "bind": "127.0.0.1", "wait": "no", "groups": "yes",
+              "user": "tftpd-status", "type": "UNLISTED", "port": "9169", "passenv": ""}
+    check_equal({key: values.get(key) for key in wanted}, wanted, "xinetd.d/tftpd-status")
+    service = find(place, "tftpd-status@.service").read_text()
+    check(f"ExecStart=-{program}\n" in service and "User=tftpd-status\n" in service, service)
+    unit = find(place, "tftpd-status.socket").read_text()
+    check("ListenStream=127.0.0.1:9169\n" in unit and "Accept=yes\n" in unit, unit)
+    users = next(p for p in place.rglob("sysusers.d/tftpd-status.conf") if p.is_file()).read_text()
+    check(re.search(r"(?m)^u tftpd-status ", users) and "\nm tftpd-status adm\n" in users, users)
 
 
 def configuration(lane):
@@ -75,17 +95,25 @@ def systemd_likes_the_units(lane):
     place = stage(lane)
     units = lane.scratch / "units"
     units.mkdir()
-    for name in ("tftpd.service", "tftpd.socket"):
+    for name in UNITS:
         text = find(place, name).read_text()
         # The program is not at its place on this machine.
-        text = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={lane.tftpd}", text)
+        text = re.sub(r"(?m)^ExecStart=(-?)\S+", rf"ExecStart=\1{lane.tftpd}", text)
         (units / name).write_text(text)
-    done = subprocess.run([str(analyze), "verify", "--man=no", str(units / "tftpd.socket"),
-                           str(units / "tftpd.service")], stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=60,
-                          env={**lane.environment(peers=True), "SYSTEMD_UNIT_PATH": f"{units}:{shipped}:"})
+    # what is verified of a template is an instance
+    names = [name.replace("@.", "@1.") for name in UNITS]
+    (units / "tftpd-status@1.service").symlink_to("tftpd-status@.service")
+    env = {**lane.environment(peers=True), "SYSTEMD_UNIT_PATH": f"{units}:{shipped}:"}
+    done = subprocess.run([str(analyze), "verify", "--man=no", *(str(units / name) for name in names)],
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=60, env=env)
     ours = [line for line in (done.stdout + done.stderr).decode().splitlines() if "tftpd" in line]
     check(not ours, "\n".join(ours))
+    done = subprocess.run([str(analyze), "security", "--offline=yes", "--no-pager",
+                           str(units / "tftpd-status@1.service")],
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=60, env=env)
+    level = re.search(rb"exposure level for tftpd-status@1.service: ([\d.]+)", done.stdout)
+    check(level and float(level[1]) <= EXPOSED_MOST, done.stdout.decode() + done.stderr.decode())
+    lane.note(f"exposure of tftpd-status@.service: {level[1].decode()}")
 
 
 def version_and_features(lane):
@@ -111,6 +139,7 @@ def a_missing_directory_is_told(lane):
 TESTS = (
     ("programs and manuals are where they belong", programs, False),
     ("superserver files name the installed program", superserver_files, False),
+    ("those of tftpd-status serve this machine only", status_files, False),
     ("no installed file names the stage", nothing_outside, False),
     ("a configuration is installed once", configuration, False),
     ("systemd reads the units without complaint", systemd_likes_the_units, False),

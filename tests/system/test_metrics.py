@@ -227,29 +227,60 @@ def only_what_we_export(lane):
 
 def check_label(where, name, value):
     known = {"outcome": set(OUTCOMES), "class": {*CLASSES, "failure"}, "op": {"read", "write", "unknown"},
-             "instance": {"$instance"}, "file": {".*/tftpd\\\\.prom"}}
+             "instance": {"$instance"}, "file": {".*/tftpd\\\\.prom"}, "job": {"tftpd"}}
     check(name in known, f"{where}: label {name}")
     check(set(value.split("|")) <= known[name], f"{where}: {name}={value}")
 
 
 def dashboard_is_sound(lane):
+    """What Grafana's import looks at, for Grafana itself is in no distribution."""
     board = dashboard()
     ids = [panel["id"] for panel in board["panels"]]
     check_equal(len(set(ids)), len(ids), "different ids of panels")
-    check("id" not in board and board["uid"], "a fixed uid and no id")
-    check(board["schemaVersion"] >= 36, "schemaVersion")
-    check_equal([v["name"] for v in board["templating"]["list"]], ["datasource", "instance"], "variables")
+    check("id" not in board and re.fullmatch(r"[\w-]{1,40}", board["uid"]), "a fixed uid and no id")
+    check(isinstance(board["schemaVersion"], int) and board["schemaVersion"] >= 36, "schemaVersion")
+    check(board["title"] and "__inputs" not in board, "a title, and nothing that is asked for at the import")
+    variables = board["templating"]["list"]
+    check_equal([(v["name"], v["type"]) for v in variables], [("datasource", "datasource"), ("instance", "query")],
+                "variables")
+    check_equal((variables[0]["query"], variables[1]["datasource"]["uid"]), ("prometheus", "${datasource}"),
+                "where data and instances come from")
+    nothing_overlaps(board)
     for panel in board["panels"]:
         if panel["type"] == "row":
             continue
-        check_equal(panel["datasource"]["uid"], "${datasource}", f"data source of {panel['title']}")
+        check_equal(panel["datasource"], {"type": "prometheus", "uid": "${datasource}"},
+                    f"data source of {panel['title']}")
         check(panel["fieldConfig"]["defaults"]["unit"], f"unit of {panel['title']}")
         check(panel["targets"], f"targets of {panel['title']}")
+        refs = [target["refId"] for target in panel["targets"]]
+        check_equal(len(set(refs)), len(refs), f"different refIds of {panel['title']}")
     rules = lane.scratch / "dashboard.yml"
     rules.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": [
         {"record": f"panel:{n}", "expr": expr.replace("$__rate_interval", "5m").replace("$instance", ".*")}
         for n, (_, expr) in enumerate(expressions())]}]}))
     promtool(lane, "check", "rules", "--lint=none", rules)
+
+
+def nothing_overlaps(board):
+    """Grafana's grid is 24 wide."""
+    taken = {}
+    for panel in board["panels"]:
+        at = panel["gridPos"]
+        check(at["x"] >= 0 and at["w"] > 0 and at["h"] > 0 and at["x"] + at["w"] <= 24, f"{panel['title']}: {at}")
+        for cell in itertools.product(range(at["x"], at["x"] + at["w"]), range(at["y"], at["y"] + at["h"])):
+            check(cell not in taken, f"{panel['title']} lies on {taken.get(cell)}")
+            taken[cell] = panel["title"]
+
+
+def the_guide_knows_all(lane):
+    """doc/monitoring.md has a row for each metric and each alert, and none too many."""
+    guide = (MONITORING.parent / "doc/monitoring.md").read_text()
+    rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("|")]
+    families = {re.sub("_(bucket|sum|count)$", "", name) for name in exported(lane)}
+    check_equal({name for row in rows for name in re.findall(r"`(tftpd_\w+)`", row)}, families, "metrics")
+    alerts = set(re.findall(r"- alert: (\w+)", (MONITORING / "alerts.yml").read_text()))
+    check_equal({row.strip() for row in rows if row.startswith(" Tftpd")}, alerts, "alerts")
 
 
 # The textfile collector.
@@ -533,6 +564,7 @@ TESTS = (
     ("OpenMetrics is well-formed", openmetrics_is_well_formed, True),
     ("alerts and dashboard ask for what is exported", only_what_we_export, True),
     ("the dashboard is sound", dashboard_is_sound, True),
+    ("the guide knows each metric and each alert", the_guide_knows_all, True),
     ("the textfile appears whole, and nothing beside it", textfile_appears_whole, True),
     ("a scrape of an unchanged log is cheap", second_scrape_is_cheap, True),
     ("who may not keep the counters counts in memory", another_user_counts_too, True),
