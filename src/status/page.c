@@ -2,9 +2,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "os/clock.h"
 #include "status/html.h"
 #include "status/page.h"
+#include "status/query.h"
 #include "page_parts.h"
 
 #define SECONDS(n)	(UINT64_C(n) * 1000000)
@@ -49,23 +49,14 @@ choose_window(const struct ask *a, struct answer *answer)
 static void
 set_options(struct page *p)
 {
-	struct options *o = &p->options;
+	struct query q;
 
-	p->logs[0] = p->settings->log;
-	filter_clear(&o->filter);
-	o->logs = p->logs;
-	o->log_count = p->settings->log != NULL;
-	o->usage_status = 2;
-	o->now_us = clock_real_us();
-	o->style.is_utc = p->settings->is_utc;
-	o->style.is_utf8 = true;
-	o->table = p->settings->table;
-	o->conf = p->settings->conf;
-	if (p->settings->log != NULL)
-		snprintf(p->log_path, sizeof(p->log_path), "%s",
-		    p->settings->log);
-	else
-		command_default_log(o, p->log_path);
+	query_default(p->settings, &q);
+	p->options = q.options;
+	p->options.state = NULL;	/* it ends with q */
+	p->options.style.is_utc = p->settings->is_utc;
+	p->options.style.is_utf8 = true;
+	command_default_log(&p->options, p->log_path);
 }
 
 int

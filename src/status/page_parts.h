@@ -34,7 +34,6 @@ struct page {
 	const struct settings *settings;
 	const struct page_window *window;
 	struct options options;		/* without a window: it is the page's */
-	const char *logs[1];
 	char log_path[LIVE_PATH_MAX];
 	FILE *out;
 	struct active active;

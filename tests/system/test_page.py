@@ -196,9 +196,13 @@ def numbers(lane):
 
 
 def windows(lane):
-    """Each is marked, others are refused, and so is what is no parameter."""
-    scene = Scene(lane)
-    pagescene.Log().add(30, b"now").add(1800, b"half").add(7200, b"hours").add(3 * 86400, b"days").save(scene.log)
+    """Each is marked, others are refused, and so is what is no parameter.  A rotated log is
+    read, too, where --log names the current one."""
+    scene, older = Scene(lane), pagescene.Log()
+    older.add(7200, b"hours").add(3 * 86400, b"days").save(f"{scene.log}.1")
+    newer = pagescene.Log()
+    newer.number = older.number
+    newer.add(30, b"now").add(1800, b"half").save(scene.log)
     found = {window: scene.page(f"/?window={window}").data["requests"] for window in WINDOWS}
     check_equal(found, {"15m": 1, "1h": 2, "24h": 3, "7d": 4}, "requests in each window")
     check_equal(scene.page("/").data["requests"], 3, "the default is a day")
