@@ -348,4 +348,5 @@ tests_unit_t_walls_SOURCES = tests/unit/t-walls.c tests/unit/t.h \
 	tests/unit/t-work.h
 tests_unit_t_walls_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_t_walls_LDADD = $(STATUS_LIBS) $(LIBSECCOMP_LIBS)
+tests_unit_t_walls_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=walls_calls_front
 endif

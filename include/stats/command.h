@@ -93,7 +93,10 @@ void command_note_empty(const struct options *o, const struct filter *f);
  */
 int command_finish(void);
 
-/* The log that the server writes, or would write. */
+/*
+ * The log that the server writes, or would write.  The live table is gone
+ * after a boot: then the state, if one is named, tells which log it was.
+ */
 void command_default_log(const struct options *o,
     char out[static LIVE_PATH_MAX]);
 
@@ -101,8 +104,7 @@ void command_default_log(const struct options *o,
  * command_counted_log - the log whose counters are carried forward, as an
  * absolute path, and the roll-up's file; NULL: they are kept nowhere.
  *
- * A log of one's own choice does not get into the server's counters.  The
- * live table is gone after a boot: then the state tells which log it was.
+ * A log of one's own choice does not get into the server's counters.
  */
 const char *command_counted_log(const struct options *o,
     char log[static PATH_MAX]);

@@ -14,7 +14,8 @@
 
 struct health {
 	struct findings findings;
-	bool has_active;	/* there is a live table */
+	bool has_begun;		/* there is a live table */
+	bool has_active;	/* it can be read */
 	uint64_t active;	/* transfers that run */
 	bool has_bad_conf;	/* that a running server does not use */
 	bool has_vitals;	/* the log could be read */

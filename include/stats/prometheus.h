@@ -16,7 +16,8 @@
 struct prometheus_facts {
 	struct rollup_report rollup;
 	int log_err;			/* 0, or why the log can't be read */
-	bool has_table;			/* a server has been there */
+	bool has_begun;			/* a server has been there */
+	bool has_table;			/* its table can be read */
 	bool is_running;		/* it owns the table */
 	uint64_t started_us;		/* since 1970 */
 	bool conf_is_bad;		/* what it serves by is an older one */
@@ -36,6 +37,18 @@ void prometheus_collect(const char *table, const char *state,
 /* The same with a state in memory. */
 void prometheus_collect_on(const char *table, struct rollup_state *s,
     const char *log, struct prometheus_facts *f);
+
+/*
+ * prometheus_has_log - is all counted that is logged?  A log that is not there
+ * yet, since no server has begun, is no lack.
+ */
+bool prometheus_has_log(const struct prometheus_facts *f);
+
+/*
+ * prometheus_is_up - does a server run, or may one start when somebody asks?
+ * False when there is a log that cannot be read: nothing is known then.
+ */
+bool prometheus_is_up(const struct prometheus_facts *f);
 
 /*
  * prometheus_write - the text format 0.0.4, or OpenMetrics 1.0.0.

@@ -48,7 +48,4 @@ void snmpmib_add_own(struct snmptree *t, const struct snmpoid *base,
 void snmpmib_add_appl(struct snmptree *t, const struct snmpoid *base,
     const struct snmpmib_facts *f);
 
-/* Whether tftpd serves, as far as that can be seen: tftpd_up. */
-bool snmpmib_is_up(const struct prometheus_facts *f);
-
 #endif

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 /*
  * when_parse - a time expression to microseconds since 1970.
@@ -23,6 +24,9 @@
  */
 bool when_parse(const char *text, uint64_t now_us, bool is_utc,
     uint64_t *ts_us);
+
+/* A time's parts by UTC or the clock on the wall; zeroes of a year too far. */
+struct tm when_parts(uint64_t ts_us, bool is_utc);
 
 /* Room for "2026-11-22 14:00:05" and its NUL. */
 #define WHEN_TEXT_MAX	20

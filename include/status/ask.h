@@ -39,16 +39,10 @@ struct ask {
 	/* header fields; "": not there */
 	char host[ASK_HEADER_MAX], origin[ASK_HEADER_MAX];
 	char authorization[ASK_HEADER_MAX], fetch_site[ASK_HEADER_MAX];
-	/* of query and form, decoded: "key\0value\0key\0value\0" */
+	/* of query and form, decoded by form.h: "key\0value\0key\0value\0" */
 	uint32_t text_len;
 	char text[ASK_TEXT_MAX];
 };
-
-/*
- * ask_add - one more parameter; value has no NUL in it.
- * False: there is no room, or it has a NUL.
- */
-bool ask_add(struct ask *a, const char *key, const char *value, size_t len);
 
 /* Whether a copy can be looked at: bounds, terminators. */
 bool ask_is_sound(const struct ask *a);

@@ -26,7 +26,7 @@
 
 struct chart_bar {
 	uint64_t start_us;
-	uint64_t classes[OUTCOME_CLASS_FAILURE + 1];	/* of requests */
+	uint64_t classes[OUTCOME_CLASS_COUNT];	/* of requests */
 	uint64_t bytes[3];		/* by enum translog_op */
 };
 

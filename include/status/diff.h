@@ -18,7 +18,9 @@ struct diff_text {
 	size_t count;
 };
 
-/* Of one line: '-' removed, '+' added; number counts in its own text, from 1. */
+/*
+ * Of one line: '-' removed, '+' added; number counts in its own text, from 1.
+ */
 typedef void diff_say(void *arg, char sign, size_t number,
     const struct diff_line *line);
 

@@ -31,6 +31,15 @@ typedef void reply_put(void *arg, const char *name, const char *value);
 void reply_fields(const struct answer *answer, reply_put *put, void *arg);
 
 /*
+ * reply_put_error - a body that says why there is no other, as answer->type
+ * has it: an object of JSON, a page with answer->nonce, or a line.
+ *
+ * text       a sentence; UTF-8 without control characters
+ */
+void reply_put_error(FILE *out, const struct answer *answer,
+    const char *text);
+
+/*
  * reply_error - a whole answer of HTTP that says why there is none.
  *
  * type       how its body is to be: text, JSON or HTML

@@ -60,7 +60,7 @@ diag_place(int number)
 {
 	int fd = process_place(diag.syslog_fd, number);
 
-	/* else the caller closes it with all others, and its number is reused */
+	/* the caller closes all others, and its number is taken again */
 	if (fd < 0)
 		diag_close();
 	else

@@ -131,16 +131,19 @@ launch_take(struct launch *l, char *why, size_t size)
 	return clear_standard(why, size);
 }
 
-/* Descriptor fd is a client's connection: a socket that has a peer. */
+/*
+ * Descriptor fd is a client's connection.  Whether it has a peer does not
+ * count: a client that was quick to reset it is no mistake of the superserver.
+ */
 static bool
 is_connection(int fd)
 {
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-	int type;
+	int type, listens;
+	socklen_t len = sizeof(listens);
 
 	return is_inet_socket(fd, &type) && type == SOCK_STREAM &&
-	    getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 &&
+	    listens == 0;
 }
 
 /* The socket of LISTEN_FDS; -1: there is none. */

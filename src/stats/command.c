@@ -1,11 +1,13 @@
 #include <err.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "stats/command.h"
+#include "stats/rollup.h"
 #include "stats/when.h"
 
 #define DAY_US	(UINT64_C(86400) * 1000000)
@@ -34,10 +36,17 @@ command_window(const struct options *o)
 void
 command_default_log(const struct options *o, char out[static LIVE_PATH_MAX])
 {
-	if (o->log != NULL)
+	const char *fallback = LOGDIR "/transfers.jsonl";
+	char kept[PATH_MAX];
+
+	if (o->log != NULL) {
 		snprintf(out, LIVE_PATH_MAX, "%s", o->log);
-	else
-		logset_default_path(o->table, LOGDIR "/transfers.jsonl", out);
+		return;
+	}
+	if (o->state != NULL && rollup_get_log(o->state, kept) &&
+	    strlen(kept) < LIVE_PATH_MAX)
+		fallback = kept;
+	logset_default_path(o->table, fallback, out);
 }
 
 void

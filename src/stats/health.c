@@ -19,6 +19,13 @@
 #define FAILURES_CRITICAL	25
 #define FAILURES_LEAST		3
 
+static void
+advise_group(struct health *h)
+{
+	findings_advise(&h->findings, "root may read it, and the group of "
+	    "the file, adm: add the user that asks");
+}
+
 /* ---- the server -------------------------------------------------------- */
 
 static void
@@ -57,6 +64,7 @@ look_at_server(const struct options *o, struct health *h)
 	int ret = livetab_open(&t, o->table);
 	uint64_t by_op[3];
 
+	h->has_begun = ret != -ENOENT;
 	if (ret == -ENOENT) {
 		findings_add(&h->findings, "server", FINDINGS_OK,
 		    "none runs now, one is started when asked");
@@ -66,6 +74,8 @@ look_at_server(const struct options *o, struct health *h)
 		findings_add(&h->findings, "server", FINDINGS_UNKNOWN,
 		    "%s: %s", o->table, ret == -EINVAL ?
 		    "no live table of this version" : strerror(-ret));
+		if (ret == -EACCES)
+			advise_group(h);
 		return;
 	}
 	count = livetab_count(&t, by_op);
@@ -96,6 +106,24 @@ has_rotated(const struct options *o, const char *path)
 	return o->log_count == 0 && access(name, R_OK) == 0;
 }
 
+/* A server makes it when it begins: then it was removed, or cannot be made. */
+static void
+tell_missing(const struct options *o, const char *path, struct health *h)
+{
+	if (o->log_count != 0) {
+		findings_add(&h->findings, "log", FINDINGS_UNKNOWN,
+		    "%s: not there", path);
+	} else if (!h->has_begun || has_rotated(o, path)) {
+		findings_add(&h->findings, "log", FINDINGS_OK,
+		    "%s: not there yet", path);
+	} else {
+		findings_add(&h->findings, "log", FINDINGS_WARNING,
+		    "%s: not there, though there was a server", path);
+		findings_advise(&h->findings, "was it removed?  The next "
+		    "start makes it; if not, syslog says why it cannot");
+	}
+}
+
 static void
 tell_age(const struct options *o, const char *path, const struct stat *st,
     struct health *h)
@@ -117,19 +145,19 @@ look_at_log(const struct options *o, struct health *h)
 {
 	char path[LIVE_PATH_MAX];
 	struct stat st;
+	int problem;
 
 	log_path(o, path);
 	if (stat(path, &st) == -1 && errno == ENOENT) {
-		findings_add(&h->findings, "log", o->log_count != 0 ?
-		    FINDINGS_UNKNOWN : FINDINGS_OK, "%s: not there%s", path,
-		    o->log_count != 0 ? "" : " yet");
+		tell_missing(o, path, h);
 		return has_rotated(o, path);
 	}
 	if (access(path, R_OK) == -1) {
+		problem = errno;
 		findings_add(&h->findings, "log", FINDINGS_UNKNOWN,
-		    "%s: %s", path, strerror(errno));
-		findings_advise(&h->findings, "ask as root, or as a member "
-		    "of the log's group");
+		    "%s: %s", path, strerror(problem));
+		if (problem == EACCES)
+			advise_group(h);
 		return false;
 	}
 	tell_age(o, path, &st, h);

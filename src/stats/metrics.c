@@ -142,7 +142,8 @@ write_to(const char *path, const struct prometheus_facts *f,
 
 /*
  * A log that can't be read is for the metrics to say: they are written all
- * the same, with tftpd_log_readable 0.
+ * the same, with tftpd_log_readable 0.  One that is not there yet is nothing
+ * that cron should tell every minute.
  */
 int
 command_prometheus(const struct options *o)
@@ -153,7 +154,8 @@ command_prometheus(const struct options *o)
 	check_options(o, "prometheus");
 	from.state = command_counted_log(o, from.log);
 	prometheus_collect(o->table, from.state, from.log, &f);
-	complain(&from, &f.rollup, f.log_err);
+	complain(&from, &f.rollup, o->log_count == 0 &&
+	    prometheus_has_log(&f) ? 0 : f.log_err);
 	if (o->output != NULL)
 		return write_to(o->output, &f, o->has_openmetrics);
 	prometheus_write(stdout, &f, o->has_openmetrics);

@@ -46,43 +46,40 @@ add(void *arg, const struct translog_record *rec)
 	calendar_add(arg, rec);
 }
 
-static struct tm
-broken_down(uint64_t ts_us, bool is_utc)
+/* By the clock, whether the row of the first time is shown or not. */
+static bool
+comes_again(const struct calendar *c, uint64_t start_us, const char *label)
 {
-	time_t seconds = (time_t)(ts_us / 1000000);
-	struct tm tm = { 0 };
+	char before[WHEN_TEXT_MAX];
 
-	if (is_utc)
-		gmtime_r(&seconds, &tm);
-	else
-		localtime_r(&seconds, &tm);
-	return tm;
+	if (c->unit == CALENDAR_DAY || start_us == 0)
+		return false;
+	when_text(calendar_period_of(c, start_us - 1).start_us, c->is_utc, 16,
+	    before);
+	return strcmp(label, before) == 0;
 }
 
 /*
  * "2026-11-22", or with its hour; an hour that comes twice has its zone
- * the second time.  last is the label before and becomes this one.
+ * the second time.
  */
 static void
-put_label(struct table *t, const struct calendar *c, uint64_t start_us,
-    char last[static WHEN_TEXT_MAX])
+put_label(struct table *t, const struct calendar *c, uint64_t start_us)
 {
-	char label[WHEN_TEXT_MAX], zoned[WHEN_TEXT_MAX + 8];
-	struct tm tm = broken_down(start_us, c->is_utc);
+	char label[WHEN_TEXT_MAX + 8];
+	struct tm tm = when_parts(start_us, c->is_utc);
 
 	when_text(start_us, c->is_utc, c->unit == CALENDAR_DAY ? 10 : 16,
 	    label);
-	strcpy(zoned, label);
-	if (strcmp(label, last) == 0)
-		strftime(zoned + strlen(zoned), 8, " %z", &tm);
-	strcpy(last, label);
-	table_word(t, zoned);
+	if (comes_again(c, start_us, label))
+		strftime(label + strlen(label), 8, " %z", &tm);
+	table_word(t, label);
 }
 
 static void
 put_weekday(struct table *t, const struct calendar *c, uint64_t start_us)
 {
-	struct tm tm = broken_down(start_us, c->is_utc);
+	struct tm tm = when_parts(start_us, c->is_utc);
 	char weekday[8];
 
 	strftime(weekday, sizeof(weekday), "%a", &tm);
@@ -91,11 +88,11 @@ put_weekday(struct table *t, const struct calendar *c, uint64_t start_us)
 
 static void
 put_row(struct table *t, const struct calendar *c,
-    const struct calendar_period *p, char last[static WHEN_TEXT_MAX])
+    const struct calendar_period *p)
 {
 	size_t i;
 
-	put_label(t, c, p->start_us, last);
+	put_label(t, c, p->start_us);
 	put_weekday(t, c, p->start_us);
 	table_number(t, p->start_us);
 	table_number(t, p->requests);
@@ -127,7 +124,6 @@ print(const struct options *o, const struct calendar *c,
 	bool is_filled = result->ends != 0 && result->until_us -
 	    result->since_us <= FILLED_US;
 	struct calendar_period *periods;
-	char last[WHEN_TEXT_MAX] = "";
 	size_t i, count;
 
 	periods = calendar_list(c, is_filled ? result->since_us : UINT64_MAX,
@@ -135,7 +131,7 @@ print(const struct options *o, const struct calendar *c,
 	/* The last ones, as of all that is in the order of time. */
 	i = o->top != 0 && o->top < count ? count - o->top : 0;
 	for (; i < count; i++)
-		put_row(t, c, &periods[i], last);
+		put_row(t, c, &periods[i]);
 	free(periods);
 	table_report(t, o, &about, result);
 	table_free(t);

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -15,8 +16,10 @@ static void
 look_at_table(const char *table, struct prometheus_facts *f)
 {
 	struct livetab t;
+	int ret = livetab_open(&t, table);
 
-	if (livetab_open(&t, table) != 0)
+	f->has_begun = ret != -ENOENT;
+	if (ret != 0)
 		return;
 	f->is_running = t.has_keeper;
 	f->started_us = t.header.started_us;
@@ -47,6 +50,18 @@ prometheus_collect_on(const char *table, struct rollup_state *s,
 	f->log_err = rollup_carry_on(s, log, &f->rollup);
 	look_at_table(table, f);
 	f->took_us = clock_mono_us() - begun_us;
+}
+
+bool
+prometheus_has_log(const struct prometheus_facts *f)
+{
+	return f->log_err == 0 || (f->log_err == -ENOENT && !f->has_begun);
+}
+
+bool
+prometheus_is_up(const struct prometheus_facts *f)
+{
+	return f->is_running || f->log_err == 0 || f->log_err == -ENOENT;
 }
 
 /* ---- one family ------------------------------------------------------ */
@@ -136,7 +151,8 @@ put_transfers(const struct writer *w, const struct prometheus_facts *f)
 			    "class=\"%s\"} %" PRIu64 "\n", name,
 			    op_label((enum translog_op)op),
 			    outcome_name((enum outcome)outcome),
-			    outcome_class_name(class), k->outcomes[op][outcome]);
+			    outcome_class_name(class),
+			    k->outcomes[op][outcome]);
 		}
 	}
 }
@@ -324,8 +340,8 @@ put_server(const struct writer *w, const struct prometheus_facts *f)
 	unsigned op;
 
 	put_gauge(w, "tftpd_up",
-	    "1: a server runs, or its log can be read (it may start when "
-	    "somebody asks).", f->is_running || f->log_err == 0);
+	    "1: a server runs, or may start when somebody asks; 0: none "
+	    "runs, and its log cannot be read.", prometheus_is_up(f));
 	put_gauge(w, "tftpd_running", "1: a server runs now.",
 	    f->is_running);
 	if (f->is_running) {
@@ -349,8 +365,9 @@ put_state(const struct writer *w, const struct prometheus_facts *f)
 	put_gauge(w, "tftpd_open_transfers",
 	    "Transfers whose start is in the log and whose end is not.",
 	    f->rollup.open);
-	put_gauge(w, "tftpd_log_readable", "1: the log can be read.",
-	    f->log_err == 0);
+	put_gauge(w, "tftpd_log_readable",
+	    "1: the log can be read, or nothing was ever served.",
+	    prometheus_has_log(f));
 	put_gauge(w, "tftpd_log_size_bytes", "Size of the current log.",
 	    f->rollup.log_bytes);
 	put_gauge(w, "tftpd_state_saved",

@@ -31,25 +31,46 @@ struct look {
 
 /* ---- the configuration ------------------------------------------------- */
 
-/* The line that says what is wrong: warnings and remarks come before it. */
+/* Who starts it changes to the service user only as root. */
+static bool
+is_started_by_us(const struct look *l)
+{
+	return geteuid() != 0 && l->tool.keeper.pid > 0 &&
+	    l->tool.keeper.uid == geteuid();
+}
+
+/* That we may not look at something is no mistake in the configuration. */
+static bool
+is_hidden(const struct look *l, const char *line)
+{
+	return geteuid() != 0 && !is_started_by_us(l) &&
+	    strstr(line, strerror(EACCES)) != NULL;
+}
+
+/*
+ * The line that says what is wrong, between warnings, remarks and how many
+ * there are.  One that is_hidden() counts when there is no other.
+ */
 static const char *
-complaint(char *text)
+complaint(const struct look *l, char *text)
 {
 	char *line, *rest = text;
-	const char *first = "no reason was given";
-	bool has_first = false;
+	const char *remark = NULL, *hidden = NULL;
 
 	while ((line = strsep(&rest, "\n")) != NULL) {
 		if (*line == '\0')
 			continue;
-		if (strncmp(line, "warning: ", 9) != 0 &&
-		    strncmp(line, "tftpd: ", 7) != 0)
+		if (strncmp(line, "warning: ", 9) == 0 ||
+		    strncmp(line, "tftpd: ", 7) == 0 ||
+		    strstr(line, ": errors: ") != NULL)
+			remark = remark == NULL ? line : remark;
+		else if (is_hidden(l, line))
+			hidden = hidden == NULL ? line : hidden;
+		else
 			return line;
-		if (!has_first)
-			first = line;
-		has_first = true;
 	}
-	return first;
+	return hidden != NULL ? hidden : remark != NULL ? remark :
+	    "no reason was given";
 }
 
 /* The last line, "FILE: good, warnings: 0". */
@@ -66,6 +87,21 @@ last_line(char *text)
 }
 
 static void
+tell_complaint(struct look *l, const char *line)
+{
+	bool has_server = l->tool.keeper.pid > 0;
+
+	if (is_hidden(l, line))
+		findings_add(l->f, "configuration", FINDINGS_UNKNOWN,
+		    "%s; whether it is good only root can see", line);
+	else
+		findings_add(l->f, "configuration", has_server ?
+		    FINDINGS_WARNING : FINDINGS_CRITICAL, "%s%s", line,
+		    has_server ? "; the server goes on with the one before" :
+		    "");
+}
+
+static void
 look_at_check(struct look *l)
 {
 	struct capture c;
@@ -78,10 +114,7 @@ look_at_check(struct look *l)
 		findings_add(l->f, "configuration", FINDINGS_OK, "%s",
 		    last_line(c.out.buf));
 	else
-		findings_add(l->f, "configuration", l->tool.keeper.pid > 0 ?
-		    FINDINGS_WARNING : FINDINGS_CRITICAL, "%s%s",
-		    complaint(c.err.buf), l->tool.keeper.pid > 0 ?
-		    "; the server goes on with the one before" : "");
+		tell_complaint(l, complaint(l, c.err.buf));
 	if (ret != 0 || c.status != 0)
 		findings_advise(l->f, "see all of it: tftpd%s%s --check",
 		    l->tool.file[0] != '\0' ? " -f " : " ...",
@@ -136,14 +169,6 @@ look_at_configuration(struct look *l)
 }
 
 /* ---- the user ---------------------------------------------------------- */
-
-/* Who starts it changes to the service user only as root. */
-static bool
-is_started_by_us(const struct look *l)
-{
-	return geteuid() != 0 && l->tool.keeper.pid > 0 &&
-	    l->tool.keeper.uid == geteuid();
-}
 
 static const struct passwd *
 find_user(const struct look *l, const char **name)
@@ -362,6 +387,30 @@ ready_log_room(const char *path, struct findings *f)
 
 /* ---- the log ----------------------------------------------------------- */
 
+/* Where /proc hides root's processes, the live table's owner tells. */
+static bool
+is_started_by_root(const struct look *l)
+{
+	struct stat st;
+
+	return l->tool.keeper.pid <= 0 || l->tool.keeper.uid == 0 ||
+	    (l->tool.keeper.uid == (uid_t)-1 &&
+	    stat(l->o->table, &st) == 0 && st.st_uid == 0);
+}
+
+/*
+ * We may not, by the mode bits: they do not hold root.  What is hidden from
+ * us is not known, and other reasons to refuse are no EACCES.
+ */
+static bool
+is_for_root(const struct look *l, const char *path, int problem)
+{
+	struct stat st;
+
+	return problem == EACCES && geteuid() != 0 && is_started_by_root(l) &&
+	    (lstat(path, &st) == 0 || errno == ENOENT);
+}
+
 /*
  * May the server open it?  Nothing is: behind walls (tftpd-status) opening it
  * for writing fails, whoever asks.  0 or an errno.
@@ -373,12 +422,11 @@ try_log(const char *path)
 	struct stat st;
 	int problem = 0;
 
-	if (lstat(path, &st) == -1)
+	if (lstat(path, &st) == -1 || (!S_ISLNK(st.st_mode) &&
+	    faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == -1))
 		problem = errno;
 	else if (S_ISLNK(st.st_mode))
 		problem = ELOOP;
-	else if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == -1)
-		problem = errno;
 	else if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
 		problem = EINVAL;
 	if (problem != ENOENT)
@@ -404,6 +452,9 @@ look_at_log(struct look *l)
 	if (problem == 0) {
 		findings_add(l->f, "log", FINDINGS_OK, "%s: can be written",
 		    path);
+	} else if (is_for_root(l, path, problem)) {
+		findings_add(l->f, "log", FINDINGS_OK, "%s: root may write "
+		    "it, who starts the server", path);
 	} else if ((problem == EACCES || problem == EPERM) &&
 	    geteuid() != 0 && !is_started_by_us(l)) {
 		findings_add(l->f, "log", FINDINGS_UNKNOWN, "%s: whether it "
@@ -434,9 +485,8 @@ look_at_port(struct look *l)
 		findings_add(l->f, "port", FINDINGS_OK,
 		    "somebody listens on UDP port %d", DEFAULT_PORT);
 	} else if (l->tool.keeper.pid > 0) {
-		findings_add(l->f, "port", FINDINGS_UNKNOWN, "a server runs; "
-		    "only root can see which port it listens on");
-		findings_advise(l->f, "ask as root");
+		findings_add(l->f, "port", FINDINGS_OK, "a server runs; on "
+		    "which port it listens only root can see");
 	} else {
 		findings_add(l->f, "port", FINDINGS_CRITICAL,
 		    "nobody listens on UDP port %d", DEFAULT_PORT);

@@ -29,7 +29,8 @@ put_classes(const struct numbers *n, const struct aggregate *a)
 	size_t i;
 
 	for (i = 0; i < OUTCOME_CLASS_COUNT; i++)
-		n->put(n->arg, outcome_class_name((enum outcome_class)i), a->classes[i]);
+		n->put(n->arg, outcome_class_name((enum outcome_class)i),
+		    a->classes[i]);
 	n->put(n->arg, "reads", a->reads);
 	n->put(n->arg, "writes", a->writes);
 	if (a->now.is_known) {

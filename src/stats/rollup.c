@@ -26,6 +26,7 @@ struct carry {
 	struct ledger ledger;
 	bool has_ledger;	/* it is filled when something is new */
 	bool has_changed;
+	bool is_first;		/* there was no state */
 	bool is_stale;		/* names changed while we looked */
 	bool is_sure;		/* a second look found the same gone */
 	uint64_t now_us;
@@ -437,6 +438,7 @@ fetch(struct carry *c, const char *state, bool anew)
 		begin(c, k->gaps, k->rebuilds + 1);
 	else
 		begin(c, 0, 0);
+	c->is_first = ret == -ENOENT;
 }
 
 static void
@@ -507,7 +509,9 @@ rollup_carry(const char *state, const char *log, bool anew,
 	fetch(&c, state, anew);
 	ret = catch_up(&c, log);
 	if (lock >= 0) {
-		if (ret == 0)
+		/* with no log yet, zeros are kept: counting began now */
+		if (ret == 0 || (ret == -ENOENT &&
+		    (c.is_first || !c.has_changed)))
 			store(&c, state);
 		close(lock);
 	} else if (state != NULL) {

@@ -178,11 +178,11 @@ static void
 note_log(struct agent *a)
 {
 	char text[PATH_MAX + 128] = "";
-	int log_err = a->facts.metrics.log_err;
+	const struct prometheus_facts *m = &a->facts.metrics;
 
-	if (log_err != 0)
+	if (!prometheus_has_log(m))
 		snprintf(text, sizeof(text), "%s: %s", a->log,
-		    strerror(-log_err));
+		    strerror(-m->log_err));
 	make_harmless(text, a->facts.log_problem);
 	complain(a, a->told_log, text);
 }
@@ -192,7 +192,7 @@ static void
 note_change(struct agent *a)
 {
 	const struct prometheus_facts *m = &a->facts.metrics;
-	bool is_up = snmpmib_is_up(m);
+	bool is_up = prometheus_is_up(m);
 
 	if (a->has_looked && is_up == a->was_up)
 		return;

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "stats/snmpmib.h"
+#include "stats/sum.h"
 
 #define AT(member)	offsetof(struct rollup_counters, member)
 
@@ -82,21 +83,7 @@ values_at(const struct filler *fi, size_t at)
 	    ((const char *)&fi->facts->metrics.rollup.counters + at);
 }
 
-/* A forged log may claim any number. */
-static void
-add(uint64_t *sum, uint64_t value)
-{
-	if (__builtin_add_overflow(*sum, value, sum))
-		*sum = UINT64_MAX;
-}
-
 /* ---- scalars --------------------------------------------------------- */
-
-bool
-snmpmib_is_up(const struct prometheus_facts *f)
-{
-	return f->is_running || f->log_err == 0;
-}
 
 static void
 put_server(const struct filler *fi)
@@ -105,7 +92,7 @@ put_server(const struct filler *fi)
 	const struct prometheus_facts *m = &f->metrics;
 
 	put_text(fi, SERVER, 1, PACKAGE_VERSION);
-	put_flag(fi, SERVER, 2, snmpmib_is_up(m));
+	put_flag(fi, SERVER, 2, prometheus_is_up(m));
 	put_flag(fi, SERVER, 3, m->is_running);
 	if (m->is_running)
 		put_scalar(fi, SERVER, 4, SNMPTREE_TIME, m->started_us);
@@ -127,7 +114,7 @@ ended(const struct rollup_counters *k)
 
 	for (op = 0; op < ROLLUP_OPS; op++)
 		for (outcome = 0; outcome < OUTCOME_COUNT; outcome++)
-			add(&sum, k->outcomes[op][outcome]);
+			sum_add(&sum, k->outcomes[op][outcome]);
 	return sum;
 }
 
@@ -165,7 +152,7 @@ put_log(const struct filler *fi)
 {
 	const struct prometheus_facts *m = &fi->facts->metrics;
 
-	put_flag(fi, LOG, 1, m->log_err == 0);
+	put_flag(fi, LOG, 1, prometheus_has_log(m));
 	put_text(fi, LOG, 2, fi->facts->log_problem);
 	put_scalar(fi, LOG, 3, SNMPTREE_COUNTER64, m->rollup.log_bytes);
 	put_flag(fi, LOG, 8, m->rollup.is_saved);
@@ -183,7 +170,7 @@ of_class(const struct rollup_counters *k, unsigned class)
 	for (op = 0; op < ROLLUP_OPS; op++)
 		for (outcome = 1; outcome < OUTCOME_COUNT; outcome++)
 			if (outcome_class((enum outcome)outcome) == class)
-				add(&sum, k->outcomes[op][outcome]);
+				sum_add(&sum, k->outcomes[op][outcome]);
 	return sum;
 }
 
@@ -194,7 +181,7 @@ put_classes(const struct filler *fi)
 	uint64_t now_us = fi->facts->now_us, last_us;
 	unsigned class;
 
-	for (class = 0; class <= OUTCOME_CLASS_FAILURE; class++) {
+	for (class = 0; class < OUTCOME_CLASS_COUNT; class++) {
 		const struct row row = { { class + 1 }, 1 };
 
 		put_cell(fi, CLASSES, 2, &row, SNMPTREE_COUNTER64,
@@ -336,7 +323,7 @@ last_activity_us(const struct snmpmib_facts *f)
 
 	if (m->active[TRANSLOG_READ] + m->active[TRANSLOG_WRITE] != 0)
 		return f->now_us;
-	for (class = 0; class <= OUTCOME_CLASS_FAILURE; class++)
+	for (class = 0; class < OUTCOME_CLASS_COUNT; class++)
 		if (m->rollup.counters.last_us[class] > latest_us)
 			latest_us = m->rollup.counters.last_us[class];
 	return latest_us;
@@ -383,7 +370,7 @@ snmpmib_add_appl(struct snmptree *t, const struct snmpoid *base,
 	put_appl(&fi, 5, SNMPTREE_TICKS,
 	    m->is_running ? in_ticks(f, m->started_us) : 0);
 	put_appl(&fi, 6, SNMPTREE_INTEGER,
-	    snmpmib_is_up(m) ? APPL_UP : APPL_DOWN);
+	    prometheus_is_up(m) ? APPL_UP : APPL_DOWN);
 	put_appl(&fi, 7, SNMPTREE_TICKS, in_ticks(f, f->changed_us));
 	put_appl(&fi, 8, SNMPTREE_GAUGE,
 	    m->active[TRANSLOG_READ] + m->active[TRANSLOG_WRITE]);

@@ -301,6 +301,15 @@ when_parse(const char *text, uint64_t now_us, bool is_utc, uint64_t *ts_us)
 	    parse_epoch(text, ts_us) || parse_span(&when, text, ts_us);
 }
 
+struct tm
+when_parts(uint64_t ts_us, bool is_utc)
+{
+	struct tm tm = { 0 };
+
+	(void)broken_down(ts_us, is_utc, &tm);
+	return tm;
+}
+
 void
 when_text(uint64_t ts_us, bool is_utc, int len,
     char out[static WHEN_TEXT_MAX])

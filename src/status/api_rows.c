@@ -55,8 +55,7 @@ static void
 keep(struct kept_line *kept, const char *raw, size_t len)
 {
 	if (len > kept->room) {
-		free(kept->text);
-		kept->text = malloc(len);
+		kept->text = realloc(kept->text, len);
 		if (kept->text == NULL)
 			err(1, NULL);
 		kept->room = len;

@@ -71,7 +71,7 @@ static void
 put_outcomes(struct json *j, const struct rollup_counters *k)
 {
 	uint64_t counts[OUTCOME_COUNT] = { 0 }, requests = 0;
-	uint64_t classes[OUTCOME_CLASS_FAILURE + 1] = { 0 };
+	uint64_t classes[OUTCOME_CLASS_COUNT] = { 0 };
 	unsigned i, op;
 
 	for (i = OUTCOME_NONE + 1; i < OUTCOME_COUNT; i++) {
@@ -100,7 +100,7 @@ put_counters(struct json *j, const struct prometheus_facts *f)
 	sum_add(&sent, k->bytes[TRANSLOG_NO_OP]);
 	json_open(j, "counters", '{');
 	json_time(j, "since", k->since_us);
-	json_int(j, "log_readable", f->log_err == 0);
+	json_int(j, "log_readable", prometheus_has_log(f));
 	json_int(j, "saved", f->rollup.is_saved);
 	put_outcomes(j, k);
 	json_int(j, "bytes_sent", sent);

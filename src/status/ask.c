@@ -2,23 +2,6 @@
 
 #include "status/ask.h"
 
-bool
-ask_add(struct ask *a, const char *key, const char *value, size_t len)
-{
-	size_t key_size = strlen(key) + 1, room = sizeof(a->text) -
-	    a->text_len;
-
-	if (key_size >= room || len >= room - key_size ||
-	    memchr(value, '\0', len) != NULL)
-		return false;
-	memcpy(a->text + a->text_len, key, key_size);
-	a->text_len += (uint32_t)key_size;
-	memcpy(a->text + a->text_len, value, len);
-	a->text[a->text_len + len] = '\0';
-	a->text_len += (uint32_t)len + 1;
-	return true;
-}
-
 static bool
 is_terminated(const char text[static ASK_HEADER_MAX])
 {

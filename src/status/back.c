@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include "os/diag.h"
-#include "stats/json.h"
 #include "status/api.h"
 #include "status/back.h"
 #include "status/html.h"
 #include "status/manage.h"
 #include "status/page.h"
+#include "status/reply.h"
 #include "status/walls.h"
 
 static const struct {
@@ -41,23 +41,10 @@ start_over(void)
 	rewind(stdout);
 }
 
-static void
-put_page(struct answer *answer, const char *text)
-{
-	answer->type = ANSWER_HTML;
-	(void)html_nonce(answer->nonce);
-	html_begin(stdout, "tftpd", answer->nonce, "", 0);
-	fputs("<p>", stdout);
-	html_text(stdout, text);
-	fputs("</p>\n", stdout);
-	html_end(stdout);
-}
-
 void
 back_refuse(const struct ask *a, struct answer *answer, unsigned status,
     const char *fmt, ...)
 {
-	struct json j = { .out = stdout };
 	char text[1024];
 	va_list args;
 
@@ -66,22 +53,12 @@ back_refuse(const struct ask *a, struct answer *answer, unsigned status,
 	va_end(args);
 	start_over();
 	answer->status = status;
-	if (handlers[a->route].type == ANSWER_HTML) {
-		put_page(answer, text);
-		return;
-	}
-	if (handlers[a->route].type == ANSWER_METRICS) {
+	answer->type = handlers[a->route].type;
+	if (answer->type == ANSWER_METRICS)
 		answer->type = ANSWER_TEXT;
-		puts(text);
-		return;
-	}
-	answer->type = ANSWER_JSON;
-	json_open(&j, NULL, '{');
-	json_int(&j, "schema", 1);
-	json_text(&j, "error", text);
-	json_int(&j, "status", status);
-	json_close(&j, '}');
-	putchar('\n');
+	if (answer->type == ANSWER_HTML)
+		(void)html_nonce(answer->nonce);
+	reply_put_error(stdout, answer, text);
 }
 
 void

@@ -83,14 +83,21 @@ read_pace(int fd, uint64_t now)
 	return k;
 }
 
+static int
+write_at(int fd, const void *buf, size_t len, size_t at)
+{
+	ssize_t n = pwrite(fd, buf, len, (off_t)at);
+
+	return n == (ssize_t)len ? 0 : n == -1 ? -errno : -ENOSPC;
+}
+
 /* All but the number of tickets, which is written by who draws one. */
 static int
 write_pace(int fd, const struct kept *k)
 {
 	const size_t skip = sizeof(k->tickets);
 
-	return pwrite(fd, (const char *)k + skip, sizeof(*k) - skip,
-	    (off_t)skip) == (ssize_t)(sizeof(*k) - skip) ? 0 : -EIO;
+	return write_at(fd, (const char *)k + skip, sizeof(*k) - skip, skip);
 }
 
 static int
@@ -104,9 +111,10 @@ draw_ticket(int fd, uint64_t *ticket)
 		return err;
 	k = read_kept(fd);
 	*ticket = k.tickets++;
-	if (ftruncate(fd, sizeof(k)) == -1 || pwrite(fd, &k.tickets,
-	    sizeof(k.tickets), 0) != (ssize_t)sizeof(k.tickets))
-		err = -EIO;
+	if (ftruncate(fd, sizeof(k)) == -1)
+		err = -errno;
+	if (err == 0)
+		err = write_at(fd, &k.tickets, sizeof(k.tickets), 0);
 	if (err == 0)
 		err = lock(fd, F_SETLK, F_WRLCK, 1 + *ticket, 1, &l);
 	(void)lock(fd, F_SETLK, F_UNLCK, 0, 1, &l);

@@ -20,24 +20,11 @@
 
 /* ---- counting ---------------------------------------------------------- */
 
-static struct tm
-broken_down(uint64_t ts_us, bool is_utc)
-{
-	time_t seconds = (time_t)(ts_us / SECOND_US);
-	struct tm tm = { .tm_mday = 1 };
-
-	if (is_utc)
-		gmtime_r(&seconds, &tm);
-	else
-		localtime_r(&seconds, &tm);
-	return tm;
-}
-
 /* The time by the clock on the wall, as if that were UTC. */
 static uint64_t
 wall_us(uint64_t ts_us, bool is_utc)
 {
-	long east = broken_down(ts_us, is_utc).tm_gmtoff;
+	long east = when_parts(ts_us, is_utc).tm_gmtoff;
 
 	return east >= 0 ? ts_us + (uint64_t)east * SECOND_US :
 	    ts_us - (uint64_t)-east * SECOND_US;
@@ -147,7 +134,7 @@ static void
 time_text(const struct chart *c, uint64_t ts_us, enum time_form form,
     char out[static LABEL_MAX])
 {
-	struct tm tm = broken_down(ts_us, c->is_utc);
+	struct tm tm = when_parts(ts_us, c->is_utc);
 	size_t len = 0;
 
 	switch (form) {

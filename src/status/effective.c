@@ -6,7 +6,7 @@
 #include "status/effective.h"
 
 #define PROBLEMS_MAX	1000
-#define FIRST_ROOM	64
+#define MORE_ROOM	64
 
 static char *
 copy_of(const char *text)
@@ -18,13 +18,13 @@ copy_of(const char *text)
 	return copy;
 }
 
-/* Room for one more; count is a power of two times FIRST_ROOM when full. */
+/* Room for one more: full at each multiple of MORE_ROOM. */
 static void *
 grown(void *items, size_t count, size_t size)
 {
-	if (count % FIRST_ROOM != 0)
+	if (count % MORE_ROOM != 0)
 		return items;
-	items = reallocarray(items, count + FIRST_ROOM, size);
+	items = reallocarray(items, count + MORE_ROOM, size);
 	if (items == NULL)
 		err(1, NULL);
 	return items;

@@ -281,7 +281,7 @@ make_response(const struct visit *v, const struct answer *answer)
 {
 	struct MHD_Response *r;
 	struct stat st;
-	int fd = fcntl(v->front->out, F_DUPFD_CLOEXEC, 0);
+	int fd = fcntl(v->front->out, F_DUPFD_CLOEXEC, v->front->client + 1);
 
 	if (fd == -1)
 		return NULL;
@@ -497,7 +497,7 @@ front_run(const struct front *f)
 	if (v == NULL)
 		return EXIT_FAILURE;
 	v->front = f;
-	v->client = fcntl(f->client, F_DUPFD_CLOEXEC, 0);
+	v->client = fcntl(f->client, F_DUPFD_CLOEXEC, f->client + 1);
 	set_deadline(v, REQUEST_MS);
 	if (take_head(v))
 		serve(v);

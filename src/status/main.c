@@ -5,6 +5,7 @@
  * the answer.  Each ends when the other does, or when its time is over.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@
 /* The request may take 10 s to come, the answer 30 s to be found. */
 #define BACK_SECONDS	45
 #define FRONT_SECONDS	75
-#define BACK_NICE	10	/* serving TFTP goes first */
+#define BOTH_NICE	10	/* serving TFTP goes first */
 
 static int
 fail(const char *what, const char *why)
@@ -40,7 +41,7 @@ fail(const char *what, const char *why)
 
 /* ---- what the starter left ---------------------------------------------- */
 
-/* As if nobody had held back or ignored a signal: deadlines are alarms. */
+/* As if nobody had held back or ignored a signal. */
 static void
 reset_signals(void)
 {
@@ -54,6 +55,25 @@ reset_signals(void)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/*
+ * The others are closed.  They may have pushed it up, to where neither limits
+ * nor select() let it be.
+ */
+static int
+keep_only(int client)
+{
+	int low;
+
+	process_keep_only(&client, 1);
+	if (client == STDERR_FILENO + 1)
+		return client;
+	low = fcntl(client, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (low == -1)
+		return client;
+	close(client);
+	return low;
 }
 
 /* But the time zone, which is the administrator's; tftpd gets it, too. */
@@ -76,6 +96,35 @@ forget_environment(void)
 	/* read behind the walls it would be a file that cannot be opened */
 	tzset();
 	return ret == 0 ? 0 : -ENOMEM;
+}
+
+/*
+ * This process is killed then, whatever becomes of it.  An alarm could be put
+ * off or held back by who is not itself any more; behind the walls there is
+ * no call that reaches this timer.  0, or -1 with errno.
+ */
+static int
+end_after(time_t seconds)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+		.sigev_signo = SIGKILL };
+	const struct itimerspec end = { .it_value = { .tv_sec = seconds } };
+	timer_t timer;
+
+	return timer_create(CLOCK_MONOTONIC, &event, &timer) == -1 ||
+	    timer_settime(timer, 0, &end, NULL) == -1 ? -1 : 0;
+}
+
+/* Where memory runs out, this is what can be spared, and not a transfer. */
+static void
+be_spared_first(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	(void)!write(fd, "1000", strlen("1000"));
+	close(fd);
 }
 
 /* ---- the process that knows ---------------------------------------------- */
@@ -110,8 +159,8 @@ become_back(const struct settings *s, const struct front *f, int fd,
 	if (!process_follow(parent))
 		_exit(EXIT_FAILURE);
 	process_name("tftpd-reader");
-	alarm(BACK_SECONDS);
-	(void)setpriority(PRIO_PROCESS, 0, BACK_NICE);
+	if (end_after(BACK_SECONDS) != 0)
+		_exit(fail("cannot start: timer", strerror(errno)));
 	name_peer(f->client, b.peer);
 	close(f->client);
 	close(f->back);
@@ -154,6 +203,8 @@ serve(const struct settings *s, int client)
 	int back_fd;
 
 	(void)gethostname(f.hostname, sizeof(f.hostname) - 1);
+	be_spared_first();
+	(void)setpriority(PRIO_PROCESS, 0, BOTH_NICE);
 	if (walls_drop(s, why, sizeof(why)) != 0)
 		return fail("cannot start", why);
 	if (make_channels(&f, &back_fd) == -1)
@@ -166,7 +217,8 @@ serve(const struct settings *s, int client)
 	if (pid == -1)
 		return fail("cannot start", strerror(errno));
 	close(back_fd);
-	alarm(FRONT_SECONDS);
+	if (end_after(FRONT_SECONDS) != 0)
+		return fail("cannot start: timer", strerror(errno));
 	if (walls_front(s, client, why, sizeof(why)) != 0)
 		return fail("cannot start", why);
 	return front_run(&f);
@@ -193,7 +245,7 @@ main(int argc, char **argv)
 	reset_signals();
 	err = launch_take_connection(&client, why, sizeof(why));
 	if (client != -1)
-		process_keep_only(&client, 1);
+		client = keep_only(client);
 	if (forget_environment() != 0)
 		return EXIT_FAILURE;
 	diag_name("tftpd-status");

@@ -1,9 +1,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "manage_parts.h"
+#include "stats/when.h"
 #include "status/html.h"
 
 static void
@@ -100,16 +100,13 @@ put_values(const struct manage_visit *v)
 static void
 put_since(const struct settings *s, uint64_t since_us)
 {
-	time_t at = (time_t)(since_us / 1000000);
-	char text[64];
-	struct tm tm;
+	char text[WHEN_TEXT_MAX];
 
-	if ((s->is_utc ? gmtime_r(&at, &tm) : localtime_r(&at, &tm)) == NULL)
-		return;
-	strftime(text, sizeof(text), s->is_utc ? "%Y-%m-%d %H:%M:%S UTC" :
-	    "%Y-%m-%d %H:%M:%S", &tm);
+	when_text(since_us, s->is_utc, 19, text);
 	fputs(" since ", stdout);
 	html_time(stdout, "since", since_us, text);
+	if (s->is_utc)
+		fputs(" UTC", stdout);
 }
 
 /* As a word of the shell: a path of the settings has what it likes. */

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -120,10 +121,19 @@ put_place(const struct effective_problem *p, bool is_ours)
 static bool
 is_for_everybody(const char *file)
 {
+	char path[PATH_MAX], *slash;
 	struct stat st;
+	bool is_open;
 
-	return stat(file, &st) == 0 && S_ISREG(st.st_mode) &&
-	    (st.st_mode & S_IROTH) != 0;
+	/* its directories, not only those of a link that leads to it */
+	is_open = realpath(file, path) != NULL && stat(path, &st) == 0 &&
+	    S_ISREG(st.st_mode) && (st.st_mode & S_IROTH) != 0;
+	while (is_open && (slash = strrchr(path, '/')) != path) {
+		*slash = '\0';
+		is_open = stat(path, &st) == 0 &&
+		    (st.st_mode & S_IXOTH) != 0;
+	}
+	return is_open;
 }
 
 static void

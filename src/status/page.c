@@ -53,7 +53,8 @@ set_options(struct page *p)
 
 	query_default(p->settings, &q);
 	p->options = q.options;
-	p->options.state = NULL;	/* it ends with q */
+	strcpy(p->state, q.state);
+	p->options.state = p->state;
 	p->options.style.is_utc = p->settings->is_utc;
 	p->options.style.is_utf8 = true;
 	command_default_log(&p->options, p->log_path);

@@ -29,6 +29,7 @@ void
 page_cache_open(struct page_cache *c, const struct page *p)
 {
 	struct stat st = { .st_ino = 0 };
+	char lock[48];
 
 	*c = (struct page_cache){ .lock = -1, .now_us = p->options.now_us };
 	snprintf(c->name, sizeof(c->name), "page-%s", p->window->name);
@@ -39,7 +40,9 @@ page_cache_open(struct page_cache *c, const struct page *p)
 	snprintf(c->key, sizeof(c->key), "tftpd-status " PACKAGE_VERSION
 	    " %s %d %ju:%ju %s", c->name, p->options.style.is_utc,
 	    (uintmax_t)st.st_dev, (uintmax_t)st.st_ino, p->log_path);
-	c->lock = openat(c->dir, "page.lock", O_RDWR | O_CREAT | O_NOFOLLOW |
+	/* each window has its own: a short one does not wait for a long one */
+	snprintf(lock, sizeof(lock), "%s.lock", c->name);
+	c->lock = openat(c->dir, lock, O_RDWR | O_CREAT | O_NOFOLLOW |
 	    O_CLOEXEC, 0600);
 }
 

@@ -6,6 +6,7 @@
 #ifndef STATUS_PAGE_PARTS_H
 #define STATUS_PAGE_PARTS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,7 @@ struct page {
 	const struct settings *settings;
 	const struct page_window *window;
 	struct options options;		/* without a window: it is the page's */
+	char state[PATH_MAX];		/* where options point */
 	char log_path[LIVE_PATH_MAX];
 	FILE *out;
 	struct active active;

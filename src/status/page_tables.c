@@ -51,8 +51,8 @@ put_tally(FILE *out, const struct tally *tally, const char *id,
 	char more[HTML_COUNT_MAX];
 
 	fprintf(out, "<div class=\"scroll\" id=\"%s-box\" tabindex=\"0\" "
-	    "role=\"region\" aria-label=\"%ss\"><table class=\"tally\" id=\"%s\">\n"
-	    "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">"
+	    "role=\"region\" aria-label=\"%ss\"><table class=\"tally\" "
+	    "id=\"%s\">\n<thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"n\">"
 	    "Requests</th><th scope=\"col\" class=\"n\">Refused</th>"
 	    "<th scope=\"col\" class=\"n\">Failed</th><th scope=\"col\" "
 	    "class=\"n wide\">Bytes</th></tr></thead>\n<tbody>\n", id, what,

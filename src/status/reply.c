@@ -26,8 +26,8 @@ reply_refuse(struct refusal *r, unsigned status, const char *fmt, ...)
 static bool
 is_status(uint32_t status)
 {
-	static const uint32_t known[] = { 200, 303, 400, 401, 403, 404, 409,
-		413, 422, 429, 500, 503 };
+	static const uint32_t known[] = { 200, 303, 400, 401, 403, 404, 413,
+		500, 503 };
 	size_t i;
 
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -129,27 +129,38 @@ put_date(FILE *out)
 }
 
 static void
-put_json(FILE *out, const struct refusal *r, const char *text)
+put_json(FILE *out, unsigned status, const char *text)
 {
 	struct json j = { .out = out };
 
 	json_open(&j, NULL, '{');
 	json_int(&j, "schema", 1);
 	json_text(&j, "error", text);
-	json_int(&j, "status", r->status);
+	json_int(&j, "status", status);
 	json_close(&j, '}');
 	fputc('\n', out);
 }
 
 static void
-put_page(FILE *out, const struct refusal *r, const char *text,
-    const char *nonce)
+put_page(FILE *out, const struct answer *answer, const char *text)
 {
-	html_begin(out, MHD_get_reason_phrase_for(r->status), nonce, "", 0);
+	html_begin(out, MHD_get_reason_phrase_for(answer->status),
+	    answer->nonce, "", 0);
 	fputs("<div class=\"notice bad\"><p>", out);
 	html_text(out, text);
 	fputs("</p></div>\n", out);
 	html_end(out);
+}
+
+void
+reply_put_error(FILE *out, const struct answer *answer, const char *text)
+{
+	if (answer->type == ANSWER_JSON)
+		put_json(out, answer->status, text);
+	else if (answer->type == ANSWER_HTML)
+		put_page(out, answer, text);
+	else
+		fprintf(out, "%s\n", text);
 }
 
 /* What can't steer a terminal, is UTF-8, and has one line; for free(). */
@@ -179,12 +190,7 @@ make_body(const struct refusal *r, const struct answer *answer, size_t *len)
 
 	if (out == NULL)
 		goto end;
-	if (answer->type == ANSWER_JSON)
-		put_json(out, r, text);
-	else if (answer->type == ANSWER_HTML)
-		put_page(out, r, text, answer->nonce);
-	else
-		fprintf(out, "%s\n", text);
+	reply_put_error(out, answer, text);
 	if (fclose(out) != 0) {
 		free(body);
 		body = NULL;

@@ -59,6 +59,7 @@ static int
 write_secret(const char *path, const char *secret)
 {
 	char fresh[PATH_MAX];
+	ssize_t n;
 	int fd, err = 0;
 
 	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.%ld", path,
@@ -69,9 +70,11 @@ write_secret(const char *path, const char *secret)
 	    0600);
 	if (fd == -1)
 		return -errno;
-	if (write(fd, secret, TOKEN_SECRET_LEN) != TOKEN_SECRET_LEN ||
-	    fsync(fd) == -1)
-		err = -EIO;
+	n = write(fd, secret, TOKEN_SECRET_LEN);
+	if (n != TOKEN_SECRET_LEN)
+		err = n == -1 ? -errno : -ENOSPC;
+	else if (fsync(fd) == -1)
+		err = -errno;
 	close(fd);
 	/* unlike rename() it leaves one that was made meanwhile */
 	if (err == 0 && link(fresh, path) == -1 && errno != EEXIST)

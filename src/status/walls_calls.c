@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -26,7 +25,8 @@
 #endif
 
 #define ARGS_MAX	2
-#define CLIENT		UINT64_C(0xffffffffffff)	/* stands for its fd */
+#define CLIENT		UINT64_C(0xffffffffffff)	/* stands for its fd, */
+#define BEHIND_CLIENT	(CLIENT + 1)		/* and this for the next */
 #define NAMESPACES	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | \
 	CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
@@ -69,7 +69,7 @@ static const struct rule front_rules[] = {
 	ANY("writev"),
 	ANY("recvfrom"),
 	ANY("recv"),
-	ANY("sendto"),
+	IS("sendto", 4, 0),
 	ANY("send"),
 	/* descriptors could go along to the other process */
 	IS("sendmsg", 0, CLIENT),
@@ -91,7 +91,9 @@ static const struct rule front_rules[] = {
 	FCNTL(F_SETFL),
 	FCNTL(F_GETFD),
 	FCNTL(F_SETFD),
-	FCNTL(F_DUPFD_CLOEXEC),
+	/* never in the client's place, for sendmsg() */
+	ARE("fcntl", 1, F_DUPFD_CLOEXEC, 2, BEHIND_CLIENT),
+	ARE("fcntl64", 1, F_DUPFD_CLOEXEC, 2, BEHIND_CLIENT),
 	IS("ioctl", 1, FIONREAD),
 	ANY("fstat"),
 	ANY("fstat64"),
@@ -119,8 +121,6 @@ static const struct rule front_rules[] = {
 	ANY("nanosleep"),
 	ANY("gettimeofday"),
 	ANY("time"),
-	ANY("alarm"),
-	ANY("setitimer"),
 	ANY("restart_syscall"),
 
 	/* itself */
@@ -178,8 +178,11 @@ static const struct rule back_rules[] = {
 	FCNTL(F_GET_SEALS), IS("fcntl64", 1, LOCK_GET_64),
 	IS("fcntl64", 1, LOCK_SET_64), IS("fcntl64", 1, LOCK_WAIT_64),
 
-	/* the front, syslog, a program's output */
-	ANY("recvfrom"), ANY("recv"), ANY("sendto"), ANY("send"),
+	/*
+	 * the front, syslog, a program's output; never to an address: by the
+	 * socket to syslog all others of that kind could be reached
+	 */
+	ANY("recvfrom"), ANY("recv"), IS("sendto", 4, 0), ANY("send"),
 	ANY("getpeername"), ANY("getsockname"), ANY("getsockopt"),
 	ANY("pipe"), ANY("pipe2"), ANY("dup"), ANY("dup2"), ANY("dup3"),
 	ANY("select"), ANY("_newselect"), ANY("pselect6"),
@@ -271,20 +274,22 @@ static int
 add_rules(scmp_filter_ctx ctx, uint32_t action, const struct rule *rules,
     size_t count, int client)
 {
-	struct scmp_arg_cmp args[ARGS_MAX];
+	struct rule rule;
 	int number, err = 0;
-	size_t i;
+	size_t i, j;
 
 	for (i = 0; i < count && err == 0; i++) {
-		number = seccomp_syscall_resolve_name(rules[i].name);
+		rule = rules[i];
+		number = seccomp_syscall_resolve_name(rule.name);
 		/* negative: this machine has no such call of its own */
 		if (number < 0)
 			continue;
-		memcpy(args, rules[i].args, sizeof(args));
-		if (rules[i].arg_count == 1 && args[0].datum_a == CLIENT)
-			args[0].datum_a = (unsigned)client;
+		for (j = 0; j < rule.arg_count; j++)
+			if (rule.args[j].datum_a >= CLIENT)
+				rule.args[j].datum_a -= CLIENT -
+				    (unsigned)client;
 		err = seccomp_rule_add_exact_array(ctx, action, number,
-		    rules[i].arg_count, args);
+		    rule.arg_count, rule.args);
 	}
 	return err;
 }

@@ -377,7 +377,7 @@ def boot(files, address, number):
               reads(files, b"vmlinuz", address, blksize=1428, windowsize=8),
               reads(files, b"initrd.img", address, blksize=1428, windowsize=16, tsize=0)]
     last = {3: (Leaver, {}), 7: (Aborter, {"error": (3, b"disk full")}), 11: (Unconfirmed, {}),
-            14: (Sleeper, {"after": 5}), 17: (Victim, {"after": 3})}.get(number % 20)
+            14: (Sleeper, {"after": 5, "windowsize": 4}), 17: (Victim, {"after": 3})}.get(number % 20)
     if last is not None:
         kind, how = last
         name = b"initrd.img" if number % 2 else b"vmlinuz"

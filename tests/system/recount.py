@@ -405,16 +405,16 @@ def period_rows(records, unit, since, until):
     ones too."""
     start_of, key = (hour_start, "hour") if unit == "hours" else (day_start, "day")
     groups = grouped(records, lambda record: start_of(record["us"]))
-    at, rows, before = start_of(since), {}, None
+    form = "%Y-%m-%d %H:00" if unit == "hours" else "%Y-%m-%d"
+    at, rows = start_of(since), {}
     while at * 1_000_000 < until:
         ends = groups.get(at, [])
-        label = time.strftime("%Y-%m-%d %H:00" if unit == "hours" else "%Y-%m-%d", time.localtime(at))
+        label, before = (time.strftime(form, time.localtime(when)) for when in (at, at - 1))
         rows[at] = {key: label + (time.strftime(" %z", time.localtime(at)) if label == before else ""),
                     "start": at * 1_000_000, "requests": len(ends), **classes(ends),
                     "bytes_sent": total([r for r in ends if r.get("op") != "write"], "bytes"),
                     "bytes_received": total([r for r in ends if r.get("op") == "write"], "bytes"),
                     "packets_sent": total(ends, "packets_sent"), "retransmits": total(ends, "retransmits")}
-        before = label
         at = at + 3600 if unit == "hours" else next_day(at)
     return rows
 

@@ -690,8 +690,10 @@ def periods(lane):
     """Hours and days of local time, the one that comes twice in autumn included."""
     log, given = spread_log(lane)
     times = [record["us"] for record in log.ends]
+    # Of the last window's last three hours the first one is 2:00, the second time.
     for since, until in ((min(times), max(times) + 1), (min(times) - 7_200_000_000, max(times) + 90_000_000_000),
-                         (sorted(times)[len(times) // 2], sorted(times)[-len(times) // 9])):
+                         (sorted(times)[len(times) // 2], sorted(times)[-len(times) // 9]),
+                         (min(times), recount.microseconds("2026-10-25T04:00:00.000000Z"))):
         part = log.select(since=since, until=until)
         words = [*given, "--since", recount.stamp(since), "--until", recount.stamp(until)]
         for zone, more in ZONES[::3] if lane.quick else ZONES:

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -19,6 +20,7 @@ import tftp
 from harness import LOG, PORT, SERVICE_USER, check, check_equal, run, until
 from settings import Conf, Notices
 
+TABLE = pathlib.Path("/run/tftpd/live")
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 NAMES = ("ok", "warning", "critical", "unknown")
 
@@ -67,6 +69,12 @@ def serve(lane, *args, **how):
     server = lane.serve(*args, **how)
     until(lambda: b"runs since" in lane.run_stats("health").stdout, 5 * lane.slowness, "the live table")
     return server
+
+
+def metrics(lane, *args):
+    """Those without labels."""
+    lines = lane.run_stats("prometheus", *args).stdout.decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines) if name.isidentifier()}
 
 
 # A log that a test writes.
@@ -119,10 +127,37 @@ def failing(lane, failed, requests):
 def no_server(lane):
     lane.stop_server()
     LOG.unlink(missing_ok=True)
+    TABLE.unlink(missing_ok=True)
     found = health(lane)
     one(found, "server", OK)
     check("not there yet" in one(found, "log", OK)["text"], f"the log: {found}")
     check("requests" not in found and "active" not in found, f"numbers of nothing: {found}")
+    told = metrics(lane)
+    check_equal((told["tftpd_up"], told["tftpd_log_readable"]), (1, 1), "metrics of nothing")
+
+
+def the_log_is_gone(lane):
+    """A server made one, and it is not there: nothing bad for serving, but somebody should look."""
+    serve(lane).process.kill()      # one that ends in order says so in its table
+    lane.stop_server()
+    LOG.unlink()
+    found = health(lane, status=WARNING)
+    check("though there was a server" in one(found, "log", WARNING)["text"], f"the log: {found}")
+    told = metrics(lane)
+    check_equal((told["tftpd_up"], told["tftpd_log_readable"]), (1, 0), "metrics")
+
+
+def created(lane):
+    """What counts with no log yet began with the first scrape, and not with each."""
+    lane.stop_server()
+    LOG.unlink(missing_ok=True)
+    TABLE.unlink(missing_ok=True)
+    state = lane.scratch / "first-state"
+    told = [metrics(lane, "--state", state) for _ in range(2)]
+    check_equal(told[0]["tftpd_state_created_timestamp_seconds"], told[1]["tftpd_state_created_timestamp_seconds"],
+                "when counting began")
+    check_equal([of["tftpd_state_saved"] for of in told], [1, 1], "kept")
+    check_equal(lane.run_stats("prometheus", "--state", state).stderr, b"", "what cron would send each minute")
 
 
 def a_server(lane):
@@ -347,15 +382,43 @@ def ready_directories(lane):
 
 
 def ready_of_an_ordinary_user(lane):
-    """What only root can see is unknown, not bad."""
+    """What root can do with mode bits is known; what only root can see is unknown, not bad."""
     conf = Conf(lane)
     conf.write()
     serve(lane, "-f", conf.path, fresh=True)
-    found = health(lane, "--ready", "--config", conf.path, status=UNKNOWN, user="nobody")
-    one(found, "log", UNKNOWN)
+    found = health(lane, "--ready", "--config", conf.path, user="nobody")
+    one(found, "log", OK)
     one(found, "port", OK)
-    check(not any(c["state"] in ("warning", "critical") for c in found["checks"]), f"{found['checks']}")
     lane.stop_server()
+    hidden = pathlib.Path("/var/log/hidden")
+    hidden.mkdir(mode=0o700, exist_ok=True)
+    (hidden / "dir").mkdir(exist_ok=True)
+    conf.write(f'log = "{hidden}/dir/transfers.jsonl"')
+    with somebody_listens():
+        found = health(lane, "--ready", "--config", conf.path, status=UNKNOWN, user="nobody")
+        one(found, "log", UNKNOWN)
+        check(not any(c["state"] in ("warning", "critical") for c in found["checks"]), f"{found['checks']}")
+        hidden_from(lane, conf, "nobody")
+
+
+def hidden_from(lane, conf, user):
+    """A root for the server alone, and a file for root alone, are no mistakes; others still are."""
+    private = pathlib.Path("/srv/ready-private")
+    for path in (private, private / "tftp"):
+        path.mkdir(exist_ok=True)
+        shutil.chown(path, group=SERVICE_USER)
+    private.chmod(0o750)
+    for root in (private / "tftp", private):
+        conf.write(f'root = {{"{root}"}}')
+        one(health(lane, "--ready", "--config", conf.path), "configuration", OK)
+        found = health(lane, "--ready", "--config", conf.path, status=UNKNOWN, user=user)
+        check(not any(c["state"] in ("warning", "critical") for c in found["checks"]), f"{found['checks']}")
+    conf.write(f'root = {{"{private}/tftp"}}', "max-blksize = many")
+    one(health(lane, "--ready", "--config", conf.path, status=CRITICAL, user=user), "configuration", CRITICAL)
+    conf.write()
+    os.chmod(conf.path, 0o600)
+    found = health(lane, "--ready", "--config", conf.path, status=UNKNOWN, user=user)
+    one(found, "configuration", UNKNOWN)
 
 
 # --probe.
@@ -606,6 +669,8 @@ def completion(lane):
 
 TESTS = (
     ("no server is no failure", no_server, True),
+    ("no log is a warning where a server was", the_log_is_gone, True),
+    ("counting begins before there is a log", created, True),
     ("a server and its numbers", a_server, True),
     ("each trouble in the log has a line of its own", numbers_of_the_log, True),
     ("logs that cannot be read are unknown", logs_that_cannot_be_read, True),

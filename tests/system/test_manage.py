@@ -212,12 +212,15 @@ def asks_for_password(lane):
             check_equal(page.ids["who"], name, "whose page it is")
 
 
-WRONG = (("alice", "wrong"), ("alice", ""), ("mallory", "correct horse"), ("", ""),
-         ("alice\n<13>root", "x"), ('bob"', "x"), ("ev\u202eil", "x"), ("alice ", "correct horse"))
+# A name, a password, and the name as syslog has it.
+WRONG = (("alice", "wrong", "alice"), ("alice", "", "alice"), ("mallory", "correct horse", "mallory"), ("", "", ""),
+         ("alice\n<13>root", "x", "alice?<13>root"), ('bob"', "x", "bob?"), ("ev\u202eil", "x", "ev???il"),
+         ("alice ", "correct horse", "alice?"))
 
 
 def slows_and_logs(lane):
     """All at once, and somebody who knows the password beside them."""
+    wrong = WRONG[2::2] if lane.quick else WRONG
     with managed(lane) as (_, site):
         took, answers = [], []
 
@@ -227,7 +230,7 @@ def slows_and_logs(lane):
             took.append(time.monotonic() - begin)
 
         before = len([line for line in lane.syslog if "wrong password" in line])
-        threads = [threading.Thread(target=attack, args=claim) for claim in WRONG]
+        threads = [threading.Thread(target=attack, args=claim[:2]) for claim in wrong]
         for thread in threads:
             thread.start()
         begin = time.monotonic()
@@ -235,17 +238,17 @@ def slows_and_logs(lane):
         right = time.monotonic() - begin
         for thread in threads:
             thread.join()
-        check_equal(answers, [401] * len(WRONG), "answers to wrong passwords")
+        check_equal(answers, [401] * len(wrong), "answers to wrong passwords")
         check(min(took) >= 1.0, f"a wrong one took {min(took):.2f} s")
         check(max(took) < 12 * lane.slowness, f"a wrong one took {max(took):.2f} s")
         check(right < 8 * lane.slowness, f"the right one took {right:.2f} s beside them")
-        lines = syslog_of(lane, "wrong password", before + len(WRONG))[before:]
-        check_equal(len(lines), len(WRONG), f"lines of syslog: {lines}")
+        lines = syslog_of(lane, "wrong password", before + len(wrong))[before:]
+        check_equal(len(lines), len(wrong), f"lines of syslog: {lines}")
         for line in lines:
             check(line.split("]", 1)[-1].isprintable() and line.isascii(), f"in the log: {line!r}")
             check(line.rstrip("\0\n").endswith(" from 127.0.0.1"), f"without its address: {line!r}")
-        for safe in ('"alice"', '"mallory"', '""', '"alice?<13>root"', '"bob?"', '"ev???il"', '"alice?"'):
-            check(any(f"for {safe} from" in line for line in lines), f"{safe} is not in {lines}")
+        for _, _, safe in wrong:
+            check(any(f'for "{safe}" from' in line for line in lines), f"{safe} is not in {lines}")
         check(not any("correct horse" in line for line in lane.syslog), "a password is in the log")
 
 
@@ -266,10 +269,10 @@ def gives_up_early(lane):
             with contextlib.suppress(TimeoutError):
                 client.recv(1)
             client.close()
-        seen = len([line for line in lane.syslog if "wrong password" in line]) - before
+        seen, took = len([line for line in lane.syslog if "wrong password" in line]) - before, time.monotonic() - begin
         lane.note(f"manage: {len(processes)} hasty tries, {seen} passwords looked at")
         # at once, after 0.1 + 0.2 + 0.3 s, then each 0.4 s
-        check(seen <= 4 + 2.5 / 0.4 + 1, f"{seen} passwords were tried")
+        check(seen <= 4 + took / 0.4 + 1, f"{seen} passwords were tried in {took:.1f} s")
         for process in processes:
             process.kill()
             process.wait(web.SECONDS)
@@ -419,11 +422,16 @@ def hides_secrets(lane):
     with managed(lane) as (where, site):
         alice = Manager(lane, site)
         token = alice.token()
-        for path in (PASSWORDS, f"/proc/self/root{PASSWORDS}", f"{where.place}/../passwords", STATUS / "secret"):
+        # everybody may read it, but only our user gets to it
+        reachable = STATUS / "reachable"
+        reachable.write_text("salt\n")
+        reachable.chmod(0o644)
+        for path in (reachable, PASSWORDS, f"/proc/self/root{PASSWORDS}", f"{where.place}/../passwords",
+                     STATUS / "secret"):
             for line in (f'include("{path}")', f'map-file = "{path}"'):
                 fields = {"token": token, "text": where.text(line), "client": "192.0.2.1", "op": "read", "name": "x",
                           "with": "text"}
-                for route in ROUTES:
+                for route in ROUTES[:1] if lane.quick else ROUTES:
                     page = alice.send(route, **fields)
                     text = " ".join(page.of("notice"))
                     check(f"{path}, line " in text and "is not shown" in text, f"{route}, {line}: {text}")
@@ -548,14 +556,14 @@ def explains(lane):
         def ask(client, op, name, by="file", **more):
             return alice.send("/manage/explain", token=token, client=client, op=op, name=name, **{"with": by}, **more)
 
-        for client, op, name in QUESTIONS:
+        for client, op, name in QUESTIONS[::3] if lane.quick else QUESTIONS:
             done = as_service(lane, "-f", where.path, "--explain", f"{client} {op} {name}")
             page = ask(client, op, name)
             check_equal(page.ids["answer"], done.stdout, f"the answer to {client} {op} {name!r}")
             check_equal((page.fields["client"], page.fields["name"]), (client, name), "the question is kept")
         check("outcome  complete" in ask(*QUESTIONS[0]).ids["answer"], "the answer for a client that may")
         check("outcome  denied" in ask(*QUESTIONS[1]).ids["answer"], "the answer for one that may not")
-        for client, op, name in NO_QUESTIONS:
+        for client, op, name in NO_QUESTIONS[::3] if lane.quick else NO_QUESTIONS:
             page = ask(client, op, name, text="# kept\n")
             check("answer" not in page.ids and page.of("notice", "bad"), f"{client!r} {op!r} {name!r} was asked")
             check_equal(page.fields["text"], "# kept\n", "the editor's text")

@@ -15,6 +15,7 @@ ELEMENTS = set("""html head meta link noscript title style script body a header 
     span button main section div h1 h2 h3 data time table thead tbody tr th td progress figure figcaption ul ol
     li details summary code strong footer""".split())
 WINDOWS = {"15m": "15min", "1h": "1h", "24h": "24h", "7d": "168h"}
+HINTS_SHOWN = 5
 
 
 class Page(html.parser.HTMLParser):
@@ -25,6 +26,7 @@ class Page(html.parser.HTMLParser):
         self.open, self.ids, self.nonce, self.data, self.times = [], set(), nonce, {}, {}
         self.names, self.texts, self.rows, self.notices, self.attributes = [], [], {}, [], []
         self.table = self.cells = self.name = None
+        self.progress = []
         self.feed(text)
         self.close()
         check_equal(self.open, [], "elements that are not closed")
@@ -71,6 +73,8 @@ class Page(html.parser.HTMLParser):
                 self.cells.append(int(attrs["value"]))
         elif tag == "time" and "id" in attrs:
             self.times[attrs["id"]] = attrs["datetime"]
+        elif tag == "progress":
+            self.progress.append(int(attrs["value"]))
         elif tag in ("table", "ul") and "id" in attrs:
             self.table = self.rows.setdefault(attrs["id"], [])
         elif tag in ("tr", "li") and self.table is not None and self.open[-1] in ("tbody", "ul"):
@@ -154,6 +158,7 @@ def compare(scene, window):
     compare_rows(page, "clients", "client",
                  scene.stats("clients", "-n", "10", *scene.within(page))["clients"], window)
     compare_errors(page, scene.stats("errors", "-n", "10", *scene.within(page))["errors"], window)
+    compare_hints(page, told["hints"], window)
     boots = scene.stats("boots", "-n", "12", *scene.within(page))["boots"]
     check_equal([(attrs["data-outcome"], cells[0]) for attrs, cells in page.rows["boot-list"]
                  if "data-outcome" in attrs], [(b["outcome"], b["client"]) for b in reversed(boots)],
@@ -174,11 +179,26 @@ def compare_rows(page, table, key, wanted, window):
 def compare_errors(page, wanted, window):
     found = [[cell for cell in cells if isinstance(cell, int)][0] for attrs, cells in page.rows["causes"]]
     check_equal(found, [row["count"] for row in wanted], f"errors in {window}")
+    said = [text.endswith("; the client said so") for text in page.texts
+            if re.match(r"[\d\u202f]+ clients?(; the client said so)?$", text)]
+    check_equal(said, [row.get("error_by") == "client" for row in wanted], f"who said so in {window}")
+
+
+def compare_hints(page, wanted, window):
+    found = [match.groups() for text in page.texts
+             if (match := re.search(r"(?:([\d\u202f]+) clients of )?(\S+) never answered: ([\d\u202f]+) req", text))]
+    check_equal([[int((number or "1").replace("\u202f", "")) for number in (clients, noanswer)] + [place]
+                 for clients, place, noanswer in found],
+                [[row["clients"], row["noanswer"], row["address"]] for row in wanted[:HINTS_SHOWN]],
+                f"who never answers in {window}")
 
 
 def numbers(lane):
     scene = Scene(lane)
-    pagescene.Log().day(120, hours=30).save(scene.log)
+    log = pagescene.Log().day(120, hours=30)
+    for number in range(24):
+        log.add(7200 + number, b"pxelinux.0", f"198.51.100.{number % 3 + 1}", "noanswer", bytes=0)
+    log.save(scene.log)
     table = pagescene.Table(scene.live, scene.log)
     table.many(7)
     for window in WINDOWS:
@@ -295,6 +315,21 @@ def hostile(lane):
     table.close()
 
 
+def running(lane):
+    """How far each is, and how fast all are: as tftpd-stats active has it."""
+    scene = Scene(lane)
+    pagescene.Log().save(scene.log)
+    table = pagescene.Table(scene.live, scene.log)
+    table.add(b"vmlinuz", size=200_000_000, done=0.25, seconds=100)
+    table.add(b"core", size=100_000_000, done=0.75, seconds=50, is_write=True)
+    page, told = scene.page(), scene.stats("active")
+    check_equal((page.data["active"], page.progress), (2, [250, 750]), "how many, and how far")
+    check(100 <= page.data["oldest"] / 1_000_000 < 130, f"the oldest: {page.data['oldest']} us")
+    for name, key in (("sending", "read_bytes_per_second"), ("receiving", "write_bytes_per_second")):
+        check(abs(page.data[name] - told[key]) <= 0.2 * told[key], f"{name}: {page.data[name]}, not {told[key]}")
+    table.close()
+
+
 def thousand(lane):
     """All are counted, the first fifty are shown, and the page stays small whatever they are called."""
     many = 200 if lane.quick else 1000
@@ -324,5 +359,6 @@ TESTS = (
     ("without log, requests, permission or table", empty, True),
     ("what is wrong stands at the top", problems, True),
     ("hostile names become no markup", hostile, True),
+    ("what runs is shown as it is", running, True),
     ("a thousand transfers", thousand, True),
 )

@@ -145,6 +145,11 @@ def scrape(lane, *words):
 
 def everything_equals_the_metrics(lane):
     some_traffic(lane)
+    for raw in (b"\0\1", b"rubbish"):
+        lane.peer().send_to_service(raw)
+    check_equal(lane.peer().get("stats-b"), (lane.root / "stats-b").read_bytes(), "what comes behind it")
+    lane.stop_server()          # which then tells what it ignored
+    some_traffic(lane)
     crash_one(lane)
     with snmpd(lane) as agent:
         own, told = agent.own(), scrape(lane)

@@ -56,15 +56,15 @@ class Web:
         self.args = [str(word) for word in args]
         self.listener = socket.create_server(("127.0.0.1", 0))
 
-    def connect(self):
-        """A client's socket, and the process that serves it."""
+    def connect(self, **how):
+        """A client's socket, and the process that serves it; how: of Popen()."""
         client = socket.create_connection(self.listener.getsockname(), timeout=SECONDS)
         served, _ = self.listener.accept()
         with served:
             process = subprocess.Popen(
                 [self.program, *self.args], stdin=served, stdout=served,
                 stderr=subprocess.DEVNULL, env=self.lane.environment(), cwd="/",
-                start_new_session=True)
+                start_new_session=True, **how)
         return client, process
 
     def exchange(self, raw):

@@ -679,6 +679,7 @@ answers_are_waited_for(void)
 	exchange(&s, say_nothing, "GET /healthz" H "\r\n");
 	CU_ASSERT_EQUAL(status_of(&s), 504);
 	T_OK(clock_mono_us() - start_us >= 30000000, "for 30 seconds");
+	T_OK(clock_mono_us() - start_us < 80000000, "and not much longer");
 	T_OK(has(&s, "\"status\":504}"), "it says so");
 	end(&s);
 	speed = FAST;
@@ -697,11 +698,13 @@ answers_are_waited_for(void)
 static void
 answers_are_to_be_taken(void)
 {
+	uint64_t start_us;
 	struct scene s;
 	char byte;
 	int i;
 
 	speed = FAST;
+	start_us = clock_mono_us();
 	begin(&s, answer_much);
 	say(&s, "GET /healthz" H "\r\n");
 	for (i = 0; i < 100; i++) {
@@ -710,6 +713,7 @@ answers_are_to_be_taken(void)
 	}
 	/* the front has to end although nobody reads */
 	T_OK(t_reap(s.front, 0), "the front ends");
+	T_OK(clock_mono_us() - start_us < 80000000, "in time");
 	s.front = fork();
 	if (s.front == 0)
 		_exit(0);

@@ -3,6 +3,7 @@
  * nothing we print ever goes to a client.
  */
 #include <netdb.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/sysmacros.h>
 
@@ -900,7 +901,7 @@ enum where {
 
 struct connection {
 	const char *what;
-	enum { CONNECTED, LISTENING, DATAGRAM, LOCAL, PLAIN } is;
+	enum { CONNECTED, RESET, LISTENING, DATAGRAM, LOCAL, PLAIN } is;
 	enum where at;
 	int want;		/* 1 taken, 0 none, or -errno */
 };
@@ -908,6 +909,7 @@ struct connection {
 static const struct connection connections[] = {
 	{ "inetd", CONNECTED, AT_STDIN, 1 },
 	{ "LISTEN_FDS", CONNECTED, AT_THREE, 1 },
+	{ "a client that has reset it already", RESET, AT_STDIN, 1 },
 	{ "wait instead of nowait", LISTENING, AT_STDIN, -ENOTCONN },
 	{ "Accept=no", LISTENING, AT_THREE, -ENOTCONN },
 	{ "dgram instead of stream", DATAGRAM, AT_STDIN, -ENOTCONN },
@@ -937,12 +939,28 @@ connect_both(int *other)
 }
 
 static int
+connect_and_reset(void)
+{
+	const struct linger at_once = { 1, 0 };
+	struct pollfd p = { .events = POLLIN };
+	int other;
+
+	p.fd = connect_both(&other);
+	if (setsockopt(other, SOL_SOCKET, SO_LINGER, &at_once,
+	    sizeof(at_once)) == -1 || close(other) == -1 ||
+	    poll(&p, 1, -1) != 1)
+		abort();
+	return p.fd;
+}
+
+static int
 make_connection(const struct connection *c, int *other)
 {
 	int fd;
 
 	switch (c->is) {
 	case CONNECTED: return connect_both(other);
+	case RESET: return connect_and_reset();
 	case LISTENING:
 		fd = make_given(GIVEN_TCP);
 		if (listen(fd, 1) == -1)

@@ -110,6 +110,23 @@ one_makes_it_anew(void)
 	T_OK(shows(NOW + 60 * SECOND, "/log", NULL), "it is made anew");
 }
 
+/* A page of minutes is made at once, however long one of days takes. */
+static void
+other_windows_do_not_wait(void)
+{
+	const struct page_window other = { .name = "15m" };
+	struct page days = page_at(NOW, "/log"), minutes = days;
+	struct page_cache c, d;
+
+	minutes.window = &other;
+	page_cache_open(&c, &days);
+	page_cache_open(&d, &minutes);
+	CU_ASSERT(flock(c.lock, LOCK_EX | LOCK_NB) == 0);
+	T_OK(flock(d.lock, LOCK_EX | LOCK_NB) == 0, "they have two locks");
+	page_cache_close(&c);
+	page_cache_close(&d);
+}
+
 static void
 what_others_may_write_is_not_shown(void)
 {
@@ -121,6 +138,12 @@ what_others_may_write_is_not_shown(void)
 	keep(NOW, "page", SECOND);
 	CU_ASSERT(chmod(path, 0622) == 0);
 	T_OK(shows(NOW, "/log", NULL), "others may write it");
+	if (geteuid() == 0) {
+		CU_ASSERT(chown(path, 65534, (gid_t)-1) == 0 &&
+		    chmod(path, 0600) == 0);
+		T_OK(shows(NOW, "/log", NULL), "it is another user's");
+		CU_ASSERT(chown(path, 0, (gid_t)-1) == 0);
+	}
 	CU_ASSERT(chmod(path, 0600) == 0 && rename(path, moved) == 0 &&
 	    symlink(moved, path) == 0);
 	T_OK(shows(NOW, "/log", NULL), "a link");
@@ -149,6 +172,8 @@ main(void)
 		    what_took_long_is_kept },
 		{ "one makes it anew, the others take the old one",
 		    one_makes_it_anew },
+		{ "a window does not wait for another",
+		    other_windows_do_not_wait },
 		{ "what others may write is not shown",
 		    what_others_may_write_is_not_shown },
 		{ "without a directory nothing is kept",

@@ -153,11 +153,11 @@ openmetrics_is_a_little_different(void)
 static void
 what_is_not_known_is_left_out(void)
 {
-	struct prometheus_facts f = { .log_err = -ENOENT };
+	struct prometheus_facts f = { .log_err = -EACCES };
 	char *text = text_of(&f, false);
 
 	T_OK(has_line(text, "tftpd_up 0") && has_line(text,
-	    "tftpd_log_readable 0"), "no server, no log");
+	    "tftpd_log_readable 0"), "no server, a log that is closed to us");
 	T_OK(strstr(text, "tftpd_active_transfers") == NULL,
 	    "no table: nobody knows who is served");
 	T_OK(strstr(text, "tftpd_config") == NULL &&
@@ -170,6 +170,22 @@ what_is_not_known_is_left_out(void)
 	T_OK(has_line(text, "tftpd_up 1"), "a server is enough");
 	T_OK(has_line(text, "tftpd_config_last_reload_successful 0"),
 	    "its configuration is bad");
+	free(text);
+}
+
+static void
+no_log_yet_is_no_failure(void)
+{
+	struct prometheus_facts f = { .log_err = -ENOENT };
+	char *text = text_of(&f, false);
+
+	T_OK(has_line(text, "tftpd_up 1") && has_line(text,
+	    "tftpd_log_readable 1"), "nobody has asked yet");
+	free(text);
+	f.has_begun = true;
+	text = text_of(&f, false);
+	T_OK(has_line(text, "tftpd_up 1") && has_line(text,
+	    "tftpd_log_readable 0"), "a server was there, its log is not");
 	free(text);
 }
 
@@ -221,12 +237,12 @@ collected_of_nothing(void)
 	t_join(log, dir, "transfers.jsonl");
 	t_join(table, dir, "live");
 	prometheus_collect(table, NULL, log, &f);
-	T_OK(f.log_err == -ENOENT && !f.has_table && !f.is_running,
-	    "neither log nor table");
+	T_OK(f.log_err == -ENOENT && !f.has_begun && !f.has_table &&
+	    !f.is_running, "neither log nor table");
 	t_put(AT_FDCWD, log, "", 0644);
 	t_put(AT_FDCWD, table, "no table of ours", 0644);
 	prometheus_collect(table, NULL, log, &f);
-	T_OK(f.log_err == 0 && !f.has_table && !f.is_running,
+	T_OK(f.log_err == 0 && f.has_begun && !f.has_table && !f.is_running,
 	    "an empty log, and a table that is none");
 	T_OK(f.took_us < 60000000, "it took some time");
 	t_tmp_remove(dir);
@@ -239,6 +255,7 @@ main(void)
 		{ "lines", each_number_has_its_line },
 		{ "OpenMetrics", openmetrics_is_a_little_different },
 		{ "unknown", what_is_not_known_is_left_out },
+		{ "no log yet", no_log_yet_is_no_failure },
 		{ "form", every_line_is_well_formed },
 		{ "collecting", collected_of_nothing },
 		CU_TEST_INFO_NULL

@@ -15,6 +15,16 @@ static const struct settings settings = {
 /* One question at a time: it is large. */
 static struct ask question;
 
+static void
+add(struct ask *a, const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	CU_ASSERT_FATAL(size <= sizeof(a->text) - a->text_len);
+	memcpy(a->text + a->text_len, text, size);
+	a->text_len += (uint32_t)size;
+}
+
 /* "key=value key=value"; no blanks in them. */
 static const struct ask *
 asking(const char *text)
@@ -28,7 +38,8 @@ asking(const char *text)
 		if (value == NULL)
 			continue;
 		*value++ = '\0';
-		CU_ASSERT(ask_add(&question, word, value, strlen(value)));
+		add(&question, word);
+		add(&question, value);
 	}
 	return &question;
 }

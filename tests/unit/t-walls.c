@@ -145,6 +145,17 @@ test_state(void)
 /* ---- the one that reads ------------------------------------------------- */
 
 #ifndef INSTRUMENTED
+static bool has_no_calls;
+
+int __real_walls_calls_front(int client);
+int __wrap_walls_calls_front(int client);
+
+int
+__wrap_walls_calls_front(int client)
+{
+	return has_no_calls ? 0 : __real_walls_calls_front(client);
+}
+
 /* 0, or the errno of opening it that way. */
 static int
 try_open(const char *path, int flags)
@@ -264,6 +275,24 @@ in_wide_routes(const void *arg)
 	C_OK(try_execute("/bin/true") == 0, "they ask tftpd");
 }
 
+/* Without seccomp, which hides what Landlock forbids. */
+static void
+in_front(const void *arg)
+{
+	char why[WHY_MAX] = "";
+
+	(void)arg;
+	has_no_calls = true;
+	C_OK(walls_drop(&settings, why, sizeof(why)) == 0 &&
+	    /* as it is for who was no root before */
+	    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0 &&
+	    walls_front(&settings, 0, why, sizeof(why)) == 0, why);
+	C_OK(try_open(settings.log, O_RDONLY) == EACCES &&
+	    try_open("/etc/passwd", O_RDONLY) == EACCES, "no file is read");
+	C_OK(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0,
+	    "nobody looks into it");
+}
+
 /* Which routes are wide is a list: a new one is narrow; so is what is off. */
 static void
 in_other_routes(const void *arg)
@@ -284,6 +313,7 @@ test_back(void)
 		ASK_MANAGE, ASK_MANAGE_CHECK, ASK_ROUTES };
 	size_t i;
 
+	t_in_child(in_front, NULL, "the one that speaks");
 	t_in_child(in_back, NULL, "before the question is known");
 	t_in_child(in_signals, NULL, "signals");
 	t_in_child(in_narrow, NULL, "when it is known");
@@ -339,6 +369,34 @@ do_kill(void)
 }
 
 static void
+do_alarm(void)
+{
+	(void)alarm(0);
+}
+
+/* The front of these tests has its client at 0. */
+static void
+do_copy_behind(void)
+{
+	(void)fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 1);
+}
+
+static void
+do_copy_into_place(void)
+{
+	(void)close(0);
+	(void)fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
+/* The kernel looks at the lower half alone. */
+static void
+do_copy_by_overflow(void)
+{
+	(void)close(0);
+	(void)fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, LONG_MIN);
+}
+
+static void
 do_nothing(void)
 {
 }
@@ -389,6 +447,10 @@ test_deeds(void)
 		{ "it executes", true, do_execute, true },
 		{ "it kills", true, do_kill, true },
 		{ "it traces", true, do_ptrace, true },
+		{ "it puts its end off", true, do_alarm, true },
+		{ "it copies a descriptor", true, do_copy_behind, false },
+		{ "in the client's place", true, do_copy_into_place, true },
+		{ "by a detour", true, do_copy_by_overflow, true },
 		{ "the back ends by itself", false, do_nothing, false },
 		{ "it opens one", false, do_open, false },
 		{ "it traces one", false, do_ptrace, true },
