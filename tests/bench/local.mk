@@ -3,6 +3,7 @@
 # All need root and python3; ARGS= passes options, N= is the number of
 # transfers of a soak.  make all and make check build none of it.
 # make bench-stats: how fast a log is read; ARGS=--full, 10 million records.
+# make bench-status: what a request by HTTP costs beside a log of 1 GB.
 BENCH_TOOLS = tests/bench/tftp-load tests/bench/tftp-limit \
 	tests/bench/bench-stats-log
 EXTRA_PROGRAMS = $(BENCH_TOOLS)
@@ -32,13 +33,16 @@ soak: $(sbin_PROGRAMS) $(BENCH_TOOLS)
 		--total $(N) $(ARGS)
 bench-stats: tftpd-stats$(EXEEXT) tests/bench/bench-stats-log$(EXEEXT)
 	python3 $(srcdir)/tests/bench/bench-stats.py --build . $(ARGS)
+bench-status: tftpd-status$(EXEEXT) tests/bench/bench-stats-log$(EXEEXT)
+	python3 $(srcdir)/tests/bench/bench-status.py --build . $(ARGS)
 N = 100000
 clean-local:
 	rm -f $(BENCH_TOOLS)
-.PHONY: bench bench-stats load soak
+.PHONY: bench bench-stats bench-status load soak
 
 EXTRA_DIST += doc/performance.md \
 	tests/bench/bench.py tests/bench/bench-stats.py \
+	tests/bench/bench-status.py \
 	tests/bench/extras.py tests/bench/lane.py \
 	tests/bench/report.py tests/bench/rows.py tests/bench/servers.py \
 	tests/bench/soak.py
