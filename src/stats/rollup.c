@@ -187,8 +187,11 @@ read_file(struct carry *c, const struct rollup_found *f, uint64_t *taken)
 		close(fd);
 		return ret;
 	}
-	/* it is just being packed: nothing of it is there yet */
-	if (f->is_packed && r.gz == NULL)
+	/*
+	 * It is just being packed: when it was looked into, nothing of it was
+	 * there yet.  By now all of it may be, and it is one that we know.
+	 */
+	if (f->is_packed && (r.gz == NULL || f->now.print == 0))
 		ret = -EBADMSG;
 	if (ret == 0)
 		ret = logread_seek(&r, *taken);
