@@ -92,7 +92,7 @@ def superservers_stop_it(lane):
         os.kill(first, signal.SIGTERM)
         until(lambda: not is_running(first), 5 * lane.slowness, "the server has ended")
         until(listening, 5, f"{mode} listens again")
-        check_equal(lane.peer().get("again"), b"again", "the second read")
+        check_equal(ask_restarted(lane, mode, "again"), b"again", "the second read")
         check(server.wait_keeper() != first, "the same pid")
     lane.stop_server()
 
@@ -111,6 +111,14 @@ def dispatcher_killed(lane):
         finish(peer)
     record = lane.log.wait_end(10 * lane.slowness, id=started["id"])
     check(record["outcome"] in ("complete", "crashed"), f"outcome {record['outcome']}")
+
+
+def ask_restarted(lane, mode, name):
+    """The first request after a server has gone.
+
+    xinetd empties the socket when it takes note of the end (svc_postmortem(), drain()):
+    what came a moment before is gone, and a client asks again. inetd keeps it."""
+    return ask_until_answered(lane, name) if mode == "xinetd" else lane.peer().get(name)
 
 
 def ask_until_answered(lane, name):
@@ -187,7 +195,7 @@ def idle(lane):
 
 
 def idle_under_xinetd(lane):
-    """It leaves, and the next request starts it again: nothing is lost."""
+    """It leaves, and the next request starts it again."""
     for mode in ("xinetd", "inetd"):
         server = lane.serve("-s", "-t", "1", lane.root, mode=mode, fresh=True)
         lane.file("idle-again", b"idle")
@@ -195,7 +203,7 @@ def idle_under_xinetd(lane):
         first = server.wait_keeper()
         until(lambda: not is_running(first), 5 * lane.slowness, "it is gone")
         until(listening, 5, f"{mode} listens again")
-        check_equal(lane.peer().get("idle-again"), b"idle", "the second read")
+        check_equal(ask_restarted(lane, mode, "idle-again"), b"idle", "the second read")
         check(server.wait_keeper() != first, "the same pid")
     lane.stop_server()
 
