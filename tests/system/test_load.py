@@ -22,7 +22,7 @@ from harness import (SERVICE_USER, Failure, Tail, check, check_equal, children,
 
 SMALL = 2048
 SMALL_OPTIONS = ("--blksize", 1428, "--addresses")
-MANY = int(os.environ.get("TFTPD_LOAD_TRANSFERS", "40000"))      # make soak has 100,000
+MANY = int(os.environ.get("TFTPD_LOAD_TRANSFERS", "100000"))     # a soak may ask for more
 TABLE = pathlib.Path("/run/tftpd/live")
 FREE = 0                        # of enum live_state
 HUGE = (4 << 30) + 70000        # with blocks of 65464 it has 65610 of them

@@ -371,10 +371,11 @@ any_byte_replaced_is_safe(void)
 {
 	char copy[sizeof(sample)], out[TRANSLOG_LINE_MAX];
 	struct translog_line line;
+	const size_t step = 256 / t_part(256);
 	size_t i, ok = 0;
 	int byte;
 
-	for (i = 0; i < sizeof(sample) - 1; i++)
+	for (i = 0; i < sizeof(sample) - 1; i += step)
 		for (byte = 0; byte < 256; byte++) {
 			memcpy(copy, sample, sizeof(sample));
 			copy[i] = (char)byte;
@@ -389,7 +390,7 @@ any_byte_replaced_is_safe(void)
 			if (translog_format(&line.rec, out) == 0)
 				T_OK(false, "a record can't be written");
 		}
-	T_OK(ok > 1000 && ok < sizeof(sample) * 200,
+	T_OK(ok > 1000 / step && ok < sizeof(sample) * 200,
 	    "a digit may change, a quote may not");
 }
 
@@ -495,9 +496,10 @@ scanner_and_parser_agree(void)
 {
 	struct dice d = { 4711 };
 	char line[TRANSLOG_LINE_MAX + 8];
+	const size_t rounds = t_part(20000);
 	size_t len, i, k, differ = 0;
 
-	for (i = 0; i < 20000; i++) {
+	for (i = 0; i < rounds; i++) {
 		len = roll_line(&d, line);
 		differ += !agree(line, len) || !agree(line, len - 1);
 		for (k = 0; k < 5 && len > 1; k++) {
@@ -505,7 +507,7 @@ scanner_and_parser_agree(void)
 			differ += !agree(line, len);
 		}
 	}
-	T_OK(differ == 0, "of 20,000 lines and 100,000 damaged ones");
+	T_OK(differ == 0, "of all lines and damaged ones");
 }
 
 static void

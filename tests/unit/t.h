@@ -1,5 +1,6 @@
 /*
- * t - what every unit test shares: running its suites, and a guard page.
+ * t - what every unit test shares: running its suites, a guard page, and how
+ * much of a long loop is run.
  */
 #ifndef UNIT_T_H
 #define UNIT_T_H
@@ -45,6 +46,19 @@ t_unguard(void *copy, size_t len)
 	size_t room = (len + page - 1) / page * page;
 
 	munmap((unsigned char *)copy + len - room, room + page);
+}
+
+/*
+ * How often a loop of n rounds runs, n >= 1: all of them, or under valgrind,
+ * which takes 30 times as long, one of UNIT_PART (the environment).
+ */
+static inline unsigned
+t_part(unsigned n)
+{
+	const char *part = getenv("UNIT_PART");
+	unsigned by = part != NULL ? (unsigned)strtoul(part, NULL, 10) : 1;
+
+	return by > 1 ? (n + by - 1) / by : n;
 }
 
 /* Register, run, print; the exit status for main. */
