@@ -265,6 +265,16 @@ def room_left(lane):
     run("umount", place)
 
 
+def answer_to(peer, block):
+    """Its ACK, an ERROR, or None.  What is older may come again where 60 take turns:
+    the first reply after half a second, an ACK after one."""
+    for _ in range(20):
+        packet = peer.hear()
+        if packet is None or packet.op == tftp.ERROR or (packet.op, packet.block) == (tftp.ACK, block):
+            return packet
+    return None
+
+
 def room_left_by_many(lane):
     """60 small uploads of which no one says how large it will be: each looks often enough
     that together they take no more than 128 KiB each of what has to stay."""
@@ -282,7 +292,7 @@ def room_left_by_many(lane):
         for peer in running:
             peer.data(index, block if index < 28 else b"end")
         for peer in running:
-            answers[peer] = peer.hear()
+            answers[peer] = answer_to(peer, index)
         info = os.statvfs(place)
         lowest = min(lowest, info.f_bavail * info.f_frsize)
         running = [peer for peer in running if answers[peer] is not None and answers[peer].op == tftp.ACK]

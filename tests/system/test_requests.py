@@ -196,21 +196,32 @@ def a_closed_port_that_asks_again_is_answered(lane):
 
 
 def the_same_again_at_once_is_served(lane):
-    """tftp-hpa keeps its port and asks on its last ACK's heels: that is no late copy."""
+    """tftp-hpa keeps its port and asks on its last ACK's heels: that is no late copy.
+
+    When its process reads the ACK late, on a busy machine, the request looks as if it
+    had come before the ACK, as a late copy does.  The client then asks again.
+    """
     lane.serve()
     content = lane.content(700)
     lane.file("again", content)
     peer, rounds = lane.peer(), 100 if lane.quick else 400
+    taken_for_copies = 0
     for _ in range(rounds):
         peer.drain()
         peer.read("again")
-        got = block_of(peer, 1, 0.9 * lane.slowness)
+        try:
+            got = block_of(peer, 1, 0.9 * lane.slowness)
+        except Failure:
+            taken_for_copies += 1
+            peer.read("again", ends=0)
+            got = block_of(peer, 1, 0.9 * lane.slowness)
         peer.ack(1)
         got += block_of(peer, 2, 5)
         check(got == content, "the content")
         peer.ack(2)
     until(lambda: len(lane.log.ends(**of_peer(peer), outcome="complete")) == rounds,
           5 * lane.slowness, f"{rounds} ends")
+    check(taken_for_copies <= rounds // 50, f"{taken_for_copies} of {rounds} were taken for late copies")
 
 
 def block_of(peer, block, seconds):
