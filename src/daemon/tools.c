@@ -16,6 +16,7 @@
 #include "os/diag.h"
 
 #define COPY_MAX	(1024 * 1024)	/* bytes of a configuration file */
+#define CLOSED_MAX	100		/* an exit status has eight bits */
 
 /* What is said of the target is about the file that is to be it. */
 struct renaming {
@@ -98,14 +99,14 @@ tools_exit_status(const struct conf_args *args)
 
 /* ---- --check ---------------------------------------------------------- */
 
-/* Behind the walls: a directory that the service user may not enter. */
-static bool
-can_enter_all(const struct service *s)
+/* Behind the walls: how many directories the service user may not enter. */
+static int
+count_closed(const struct service *s)
 {
 	const struct conf *c = s->conf;
 	char origin[CONF_ORIGIN_MAX];
-	bool yes = true;
 	unsigned i;
+	int closed = 0;
 
 	for (i = 0; i < c->dir_count; i++) {
 		if (faccessat(s->root_fds[i], ".", X_OK, 0) == 0)
@@ -114,36 +115,37 @@ can_enter_all(const struct service *s)
 		    "not enter it: %s\n", conf_origin_text(c, &c->values,
 		    CONF_ROOT, origin), c->dirs[i], s->user_text,
 		    strerror(errno));
-		yes = false;
+		closed++;
 	}
-	return yes;
+	return closed;
 }
 
-/* In a child, for there is no way back. */
+/* In a child, for there is no way back; its status is the number of errors. */
 static noreturn void
 try_them(struct service *s)
 {
 	char why[256], text[sizeof(s->walls_text) + 16];
-	bool can_enter;
-	int len;
+	int closed, len;
 
 	if (confine_enter(s, why, sizeof(why)) != 0) {
 		fprintf(stderr, "the walls cannot be put up: %s\n", why);
-		_exit(EXIT_FAILURE);
+		_exit(1);
 	}
-	can_enter = can_enter_all(s) && fflush(NULL) == 0;
+	closed = count_closed(s);
+	(void)fflush(NULL);
 	if (confine_calls(s, why, sizeof(why)) != 0) {
 		fprintf(stderr, "the walls cannot be put up: %s\n", why);
-		_exit(EXIT_FAILURE);
+		_exit(1);
 	}
 	/* stdio would ask what its file is, which is forbidden by now */
 	len = snprintf(text, sizeof(text), "walls: %s\n", s->walls_text);
 	if (write(STDOUT_FILENO, text, (size_t)len) != len)
-		can_enter = false;
-	_exit(can_enter ? EXIT_SUCCESS : EXIT_FAILURE);
+		closed++;
+	_exit(closed < CLOSED_MAX ? closed : CLOSED_MAX);
 }
 
-static int
+/* How many errors there are. */
+static unsigned
 try_walls(const struct conf *c)
 {
 	struct service s;
@@ -153,16 +155,15 @@ try_walls(const struct conf *c)
 	setup_init(&s);
 	setup_state(&s, c);
 	if (setup_walls(&s, c) != 0)
-		return EXIT_FAILURE;
+		return 1;
 	s.conf = c;
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
 		try_them(&s);
-	if (pid == -1 || waitpid(pid, &status, 0) != pid ||
-	    !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS)
-		return EXIT_FAILURE;
-	return EXIT_SUCCESS;
+	if (pid == -1 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return 1;
+	return (unsigned)WEXITSTATUS(status);
 }
 
 int
@@ -171,22 +172,26 @@ tools_check(const struct conf_args *args)
 	const char *name = args->draft != NULL ? args->draft :
 	    args->file != NULL ? args->file : "command line";
 	struct conf_report report;
+	unsigned behind;
 	struct conf *c;
-	int status = EXIT_FAILURE;
+	bool is_good = false;
 
 	diag_open(true, 0);
 	tools_report(&report);
 	c = tools_make(args, &report);
-	if (c != NULL)
-		status = try_walls(c);
-	if (status == EXIT_SUCCESS)
+	if (c != NULL) {
+		behind = try_walls(c);
+		report.errors += behind;
+		is_good = behind == 0;
+	}
+	if (is_good)
 		printf("%s: good, warnings: %u\n", name, report.warnings);
 	else
 		fprintf(stderr, "%s: errors: %u, warnings: %u\n", name,
 		    report.errors, report.warnings);
 	conf_report_clear(&report);
 	conf_free(c);
-	return status;
+	return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* ---- --print-config --------------------------------------------------- */

@@ -448,6 +448,7 @@ def root_that_is_closed(lane):
         wanted = [where.at(1, sentence)] if sentence else []
         check_equal((done.returncode, complaints_of(done.stderr)[:1]), (int(bool(sentence)), wanted),
                     f"exit status with mode {mode:o}, and what it says")
+        check(not sentence or "errors: 1, warnings: 0" in done.stderr, f"how many: {done.stderr}")
     closed.chmod(0o700)
     with Given(lane, "-f", where.path):
         for name in ("file", "missing"):
