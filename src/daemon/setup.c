@@ -134,18 +134,26 @@ is_ours(const char *path)
 	    st.st_uid == geteuid() && (st.st_mode & 022) == 0;
 }
 
-/* The service user's own, and nobody else's.  0 or -errno. */
+/*
+ * The service user's own, and nobody else's.  Without CAP_CHOWN it stays
+ * root's, and is for a group of ours: the systemd unit gives us the service
+ * user's.  0 or -errno.
+ */
 static int
 close_to_others(int fd, const struct sandbox_plan *plan)
 {
+	mode_t mode = 0700;
 	struct stat st;
 
 	if (fstat(fd, &st) == -1)
 		return -errno;
-	if ((st.st_mode & 07777) != 0700 && fchmod(fd, 0700) == -1)
-		return -errno;
 	if (plan->change_user && st.st_uid != plan->uid &&
-	    fchown(fd, plan->uid, plan->gid) == -1)
+	    fchown(fd, plan->uid, plan->gid) == -1) {
+		if (errno != EPERM || fchown(fd, (uid_t)-1, plan->gid) == -1)
+			return -errno;
+		mode = 0770;
+	}
+	if ((st.st_mode & 07777) != mode && fchmod(fd, mode) == -1)
 		return -errno;
 	return 0;
 }
