@@ -14,4 +14,4 @@ EXTRA_DIST += tests/analysis/EXCEPTIONS tests/analysis/analyze.py \
 	tests/analysis/memcheck.py tests/analysis/msan_calls.c \
 	tests/analysis/run.sh
 distclean-local:
-	rm -rf asan msan memcheck coverage
+	rm -rf asan msan memcheck coverage packages
