@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Many transfers, and then: is everything as it was?
 
-    soak.py load|soak --build BUILDDIR [--total N] [--clients N] ...
+    soak.py load|many --build BUILDDIR [--total N] [--clients N] ...
 
-load: 1,000 transfers of 4 MB at once, windowsize 8.  soak: 100,000 of 2 KB, 50
-at once.  Every byte is compared; each transfer must have one start and one end
+load: 1,000 transfers of 4 MB at once, windowsize 8.  many: 100,000 of 2 KB, 50
+at once; mixed.py has what real clients do.  Every byte is compared; each transfer must have one start and one end
 in the log; afterwards the server must have no more descriptors, children and
 used slots than before, and not use a tenth more memory.
 
@@ -28,7 +28,7 @@ import servers
 
 KINDS = {
     "load": dict(total=1000, clients=1000, size=4 << 20, blksize=1428, windowsize=8),
-    "soak": dict(total=100_000, clients=50, size=2048, blksize=512, windowsize=1),
+    "many": dict(total=100_000, clients=50, size=2048, blksize=512, windowsize=1),
 }
 PAGE = 4096                 # of the live table
 GROWTH = 1.10               # of memory that is no leak yet
