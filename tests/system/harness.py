@@ -313,16 +313,19 @@ class Server:
 
     def __init__(self, lane, mode, args, address):
         self.lane, self.mode, self.args, self.address = lane, mode, tuple(args), address
-        self.errors = lane.scratch / f"server-{lane.count()}.err"
-        with open(self.errors, "wb") as err:
-            self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=err, stderr=err,
-                env=lane.environment(peers=mode != "foreground"), cwd="/",
-                start_new_session=True)
+        self.start()
         until(lambda: listening() or self.process.poll() is not None, 20 * lane.slowness,
               f"{mode} listens on port {PORT}")
         if self.process.poll() is not None:
             raise Failure(f"{mode} ended with status {self.process.returncode}: {self.tail()}")
+
+    def start(self):
+        self.errors = self.lane.scratch / f"server-{self.lane.count()}.err"
+        with open(self.errors, "wb") as err:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=err, stderr=err,
+                env=self.lane.environment(peers=self.mode != "foreground"), cwd="/",
+                start_new_session=True)
 
     def command(self):
         build = {"xinetd": self.xinetd, "inetd": self.inetd,

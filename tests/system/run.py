@@ -42,6 +42,8 @@ import test_config
 import test_confinement
 import test_denial
 import test_disks
+import test_documents
+import test_examples
 import test_forged
 import test_hardening
 import test_health
@@ -70,9 +72,11 @@ import test_requests
 import test_rubbish
 import test_silence
 import test_snmp
+import test_soak
 import test_stats
 import test_status
 import test_storm
+import test_superservers
 import test_torn
 import test_truth
 import test_uploads
@@ -96,6 +100,12 @@ GROUPS = (
     Group("storm-xinetd", test_storm, "xinetd", alone=True),
     Group("storm-inetd", test_storm, "inetd", alone=True),
     Group("storm-activate", test_storm, "activate-inetd", alone=True),
+    Group("superserver-xinetd", test_superservers, "Xinetd", alone=True),
+    Group("superserver-inetd", test_superservers, "OpenbsdInetd", alone=True),
+    Group("superserver-inetutils", test_superservers, "InetutilsInetd", alone=True),
+    Group("superserver-busybox", test_superservers, "BusyboxInetd", alone=True),
+    Group("superserver-udpsvd", test_superservers, "Udpsvd", alone=True),
+    Group("superserver-connected", test_superservers, "BusyboxUdpsvd", alone=True),
     Group("stress", test_load, "stress", alone=True, seconds=300),
     Group("single", test_load, "single", alone=True),
     Group("calls", test_load, "calls", alone=True),
@@ -105,6 +115,7 @@ GROUPS = (
     Group("metrics", test_metrics, seconds=300),
     Group("reload", test_reload),
     Group("health", test_health),
+    Group("soak", test_soak),
     Group("maps", test_maps),
     Group("prometheus", test_prometheus, http=True),
     Group("answers", test_api, "answers", http=True),
@@ -157,6 +168,8 @@ GROUPS = (
     Group("page", test_page, http=True),
     Group("snmp", test_snmp),
     Group("install", test_install),
+    Group("documents", test_documents, http=True),
+    Group("examples", test_examples),
     Group("hardening", test_hardening),
     Group("commands", test_commands),
     Group("check", test_check),

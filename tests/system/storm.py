@@ -19,11 +19,12 @@ class Client:
     """One port: what it wants, how far it is, what went wrong."""
 
     def __init__(self, address, server):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.setblocking(False)
         self.socket.bind((address, 0))
-        self.address, self.port = self.socket.getsockname()
+        self.address, self.port = self.socket.getsockname()[:2]
         self.server, self.tid = server, None
         self.asked, self.asked_at, self.heard_at = 0, 0.0, 0.0
         self.first_reply = self.done_at = None
