@@ -365,6 +365,9 @@ waiting_serve(struct waiting *w)
 	serve_in_order(w, &n);
 	if (!w->is_behind)
 		w->ends_seen = w->children->ends;
+	/* nobody may call us before somebody waits again: no standstill */
+	if (w->queue.count == 0)
+		w->served_us = 0;
 	if (n.is_full && n.is_look)
 		children_make_room(w->children, count_for_room(w), w->urgent,
 		    n.now_us, NULL);

@@ -644,6 +644,27 @@ def transfers_at_once(lane):
     Read("f", Served("first")).run(lane, "", config.words)
 
 
+def refused_after_a_pause(lane):
+    """A second is a second, also for who comes long after the last one was turned away."""
+    furnish(lane)
+    serve_configured(lane, "max-transfers = 1\n")
+    holder = lane.peer()
+    holder.read("big")
+    holder.expect(tftp.DATA, 1)
+    holder.ack(1)
+    pause = 3 * lane.slowness
+    for wait in (0, pause):
+        # the transfer that holds the place must not wake the dispatcher
+        time.sleep(wait)
+        peer, begin = lane.peer(), time.monotonic()
+        peer.read("f")
+        peer.expect(tftp.ERROR, 0, 1 + pause)
+        took = time.monotonic() - begin
+        check(0.9 < took < pause, f"told after {took:.1f} s")
+    holder.error(0, "enough")
+    lane.end_of(holder)
+
+
 def printed_is_the_same(lane):
     """--print-config is a configuration to the same effect."""
     furnish(lane)
@@ -716,6 +737,7 @@ TESTS = (
     ("sandbox", sandbox, True),
     ("map-steps", map_steps, True),
     ("max-transfers and max-transfers-per-client", transfers_at_once, True),
+    ("a second for room, also after a pause", refused_after_a_pause, False),
     ("what --print-config prints means the same", printed_is_the_same, True),
     ("the shipped sample shows the defaults", the_sample, True),
     ("a configuration that others may write is refused", a_world_writable_file, True),
