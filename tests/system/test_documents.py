@@ -15,7 +15,7 @@ import select
 import subprocess
 import tempfile
 
-from harness import check, check_equal, run
+from harness import check, check_equal, descendants, is_running, run, until
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 20                    # may a command take; times the slowness
@@ -320,8 +320,8 @@ class Scene:
         self.succeed(f"mkdir -p {os.path.dirname(path)}; printf %s {quoted(text)} >{path}")
 
     def close(self):
-        """The shell is the first process of its namespace: all others end with it, and
-        before it is gone for us."""
+        """The shell is the first process of its namespace: all others end with it."""
+        family = descendants(self.shell.pid)
         self.shell.stdin.close()
         try:
             self.shell.wait(10 * self.lane.slowness)
@@ -330,6 +330,7 @@ class Scene:
             self.shell.wait()
         self.out.close()
         os.close(self.marks)
+        until(lambda: not any(map(is_running, family)), 10 * self.lane.slowness, "the scene's processes are gone")
 
 
 def quoted(text):
