@@ -19,6 +19,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -277,12 +278,13 @@ def stage(args, name, seconds):
         result = json.loads((folder / "result.json").read_text())
     except (subprocess.TimeoutExpired, OSError, ValueError):
         pass
-    result["folder"] = str(folder)
-    if result["status"] == "failed":
-        result["log"] = network.tail(folder / "transfers.jsonl", STRANGE_LINES)
-        result["errors"] = network.tail(folder / "tftpd.err")
-    if not args.keep:
-        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        result["folder"] = str(folder)
+        if result["status"] == "failed":
+            result["log"] = network.tail(folder / "transfers.jsonl", STRANGE_LINES)
+            result["errors"] = network.tail(folder / "tftpd.err")
+        if not args.keep:
+            shutil.rmtree(folder, ignore_errors=True)
     return result
 
 
@@ -371,6 +373,8 @@ def main():
     if args.inside:
         play(args)
         return 0
+    # A scene that runs ends with us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = [scene for scene in scenes()
               if not args.only or any(part in scene[0] for part in args.only)]
     if args.list:

@@ -165,12 +165,12 @@ def options(scene):
 
 def limits(scene):
     """A server that grants less than it is asked for, or nothing."""
-    payload = put_payload(scene)
+    payload, board = put_payload(scene), None
     for conf, granted in (
             (("max-blksize = 1024", "max-windowsize = 4", "single-port = yes"), (1024, 4)),
             (('refuse-options = {"blksize", "windowsize", "timeout"}',), (512, 1))):
         scene.serve(*conf)
-        board = Board(scene) if not scene.machines else board
+        board = board or Board(scene)
         board.address()
         board.do("setenv tftpwindowsize 16")
         check("Bytes transferred" in board.fetch("payload"), f"no payload with {conf}")

@@ -26,7 +26,7 @@ import signal
 import subprocess
 import time
 
-from harness import Failure, children, check, until
+from harness import Failure, children, check, kill, until
 
 # To leave, to be obeyed, to be up: in seconds.
 LEAVING, COMMAND, BOOTING = 45, 60, 30
@@ -214,7 +214,7 @@ class Machine:
             until(self.remove_group, 10, "the machine's cgroups are empty")
         for place in (self.root, self.scratch / "cgroup"):
             if os.path.ismount(place):
-                call("umount", "--recursive", place)
+                call("umount", "--recursive", "--lazy", place)
 
     # What is said to it.
 
@@ -224,12 +224,20 @@ class Machine:
 
     def run(self, *words, status=0, seconds=COMMAND):
         """A command in the machine, as root; status None: it may end as it likes."""
-        done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=seconds, env=ENVIRONMENT)
-        out = done.stdout.decode(errors="replace")
-        if status is not None and done.returncode != status:
-            raise Failure(f"{' '.join(map(str, words))}: exit {done.returncode}\n{out}")
-        return Done(done.returncode, out)
+        process = subprocess.Popen(self.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, env=ENVIRONMENT)
+        try:
+            out = process.communicate(timeout=seconds)[0].decode(errors="replace")
+        except BaseException:
+            # Not nsenter: what it forked would be an orphan that nobody reaps, and the machine
+            # could not end while it is there.
+            for pid in children(process.pid) or [process.pid]:
+                kill(pid, signal.SIGKILL)
+            process.wait(LEAVING)
+            raise
+        if status is not None and process.returncode != status:
+            raise Failure(f"{' '.join(map(str, words))}: exit {process.returncode}\n{out}")
+        return Done(process.returncode, out)
 
     def systemctl(self, *words, **how):
         return self.run("systemctl", *words, **how).out

@@ -15,12 +15,11 @@ folder with more packages installed, to lay on top, and keeps it as well:
     with root.Root(build, "boots", lower, hold=False) as place: ...
 
 A Root is an overlay on these, which are never written to.  It is mounted in the
-caller's mount namespace: call root.own_mounts() first thing, which starts the
-program again in one of its own.  Then place.path can be read and written like
-any folder.  What run() starts lives in process, network (loopback only) and IPC
-namespaces that are the Root's; all of it is killed when the Root is left.  With
-hold=False there is only the mounted folder, for those who start their own first
-process in it.
+caller's mount namespace: call root.own_mounts() first thing, which gives it one
+of its own.  Then place.path can be read and written like any folder.  What run()
+starts lives in process, network (loopback only) and IPC namespaces that are the
+Root's; all of it is killed when the Root is left.  With hold=False there is only
+the mounted folder, for those who start their own first process in it.
 """
 
 import contextlib
@@ -43,6 +42,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root", "TZ": "UTC",
                "DEBIAN_FRONTEND": "noninteractive"}
 MAKING = 1200               # seconds; a slow mirror
+LEAVING = 30                # seconds to put things away
 MS_REC, MS_PRIVATE = 0x4000, 1 << 18
 CLONE_NEWNS = 0x20000
 
@@ -77,6 +77,29 @@ def call(*command, seconds=60, **how):
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{text}")
     return text
+
+
+def leave_on_signals():
+    """Once, for what is put away then is not to be interrupted."""
+    def leave(*_):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        sys.exit(1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+
+
+def end(process, pids):
+    """A process that may run still, by a signal to these: it has LEAVING seconds."""
+    if process.poll() is None:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        try:
+            process.wait(LEAVING)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 # Making the root.

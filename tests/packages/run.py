@@ -25,7 +25,7 @@ import root
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAMS = {"debootstrap": "debootstrap", "curl": "curl", "ip": "iproute2", "unshare": "util-linux"}
-SYSTEMD_SECONDS = 900
+SYSTEMD_SECONDS = 1300      # its layer, and then all of its scenes
 
 
 class Context:
@@ -64,15 +64,19 @@ def run_systemd(context, only):
     if only:
         command += ["--only", only]
     begin = time.monotonic()
-    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          text=True, timeout=SYSTEMD_SECONDS)
-    lines = done.stdout.splitlines()
+    process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               text=True)
+    try:
+        out, _ = process.communicate(timeout=SYSTEMD_SECONDS)
+    finally:
+        root.end(process, [process.pid])
+    lines = out.splitlines()
     print("\n".join(lines[:-1]), flush=True)
     words = lines[-1].split() if lines else []
     if len(words) == 4 and words[1] == "passed," and words[3] == "failed":
         print(f"systemd: {time.monotonic() - begin:.0f} s", flush=True)
         return int(words[0]), int(words[2])
-    print(f"FAIL systemd.py ended with status {done.returncode} and did not tell its count")
+    print(f"FAIL systemd.py ended with status {process.returncode} and did not tell its count")
     return 0, 1
 
 
@@ -85,6 +89,7 @@ def main():
     if os.geteuid() != 0:
         print("make check-packages needs root: it makes a root of its own and mounts", file=sys.stderr)
         return 2
+    root.leave_on_signals()
     try:
         root.own_mounts()
         context = Context(args.build.resolve())

@@ -77,6 +77,8 @@ def cold_start(world):
         check_equal(m.active(SERVICE), "active", "after the first request")
         notice = world.last_start()
         check(all(wall in notice for wall in ("chroot", "Landlock", "seccomp", "no capabilities")), notice)
+    check_equal(m.run("stat", "-c", "%U:%G %a", "/var/log/tftpd/transfers.jsonl").out.strip(), "root:adm 640",
+                "the log that the server made")
     told = m.systemctl("status", SERVICE)
     check("TriggeredBy" in told and "active (running)" in told and "Main PID" in told, told)
     world.healthy()
@@ -156,9 +158,10 @@ def warm_storm(world):
 
 
 def cold_storm(world):
-    """The server is not running when all of them ask."""
+    """The server is not running when all of them ask, and its start takes so long that all
+    have to fit into the socket's queue."""
     m = world.machine
-    world.configure("linger = 60\n")
+    world.configure("linger = 60\n", {SERVICE: "[Service]\nExecStartPre=/bin/sleep 0.3\n"})
     check_equal(m.active(SERVICE), "inactive", "before the storm")
     result = storm_of(world)
     world.note(f"{STORM} clients, cold: {result.seconds:.2f} s")
@@ -469,13 +472,16 @@ def rotation(world):
 # Boots.
 
 def reboot(world):
-    """What is enabled listens again, and counting goes on."""
+    """What is enabled listens again, counting goes on, and who may write stays."""
     m = world.machine
     world.configure()
     world.fetch()
     m.systemctl("enable", SOCKET)
+    m.run("chown", "tftpd", "/srv/tftp")
     before = world.counted()
     m.reboot()
+    check_equal(m.run("stat", "-c", "%U", "/srv/tftp").out.strip(), "tftpd", "whose the directory is after the boot")
+    m.run("chown", "root", "/srv/tftp")
     check(listening(), "nobody listens after the boot")
     check_equal(m.active(SERVICE), "inactive", "before anybody asks")
     world.fetch()

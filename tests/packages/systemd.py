@@ -73,17 +73,20 @@ def main():
     except root.Missing as missing:
         return give_up(str(missing))
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="simple-tftpd-systemd-"))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    root.leave_on_signals()
     # Whoever ends us, the machine ends with us.
     command = ["setpriv", "--pdeathsig", "KILL", *UNSHARE, sys.executable, __file__, *sys.argv[1:],
                "--inside", str(scratch), "--lower", str(lower)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
-        # A machine that hangs takes all with it: it has our process namespace.
-        return subprocess.run(command, stdin=subprocess.DEVNULL, timeout=WHOLE).returncode
+        return process.wait(WHOLE)
     except subprocess.TimeoutExpired:
         print(f"FAIL took longer than {WHOLE} s\n0 passed, 1 failed")
         return 1
     finally:
+        # Of itself it removes its cgroups; one that hangs takes all with it: it has our
+        # process namespace.
+        root.end(process, harness.children(process.pid))
         shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -116,6 +119,7 @@ print(root.root_layer(build, base, "systemd", packages), base, sep=":")
 
 def inside(args):
     scratch = args.inside
+    root.leave_on_signals()
     harness.run("mount", "--make-rprivate", "/")
     harness.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", scratch)
     begin, passed, failed = time.monotonic(), 0, 0

@@ -29,7 +29,7 @@ def nothing_is_left_running(lane):
     # One that has been killed has lost its memory before it is gone.
     until(lambda: all(commands_left()), 5, "those that end are gone")
     left = commands_left()
-    check(not left, f"left running: {left}")
+    check(not left, f"{len(left)} left running: {[words[:200] for words in left[:8]]}")
 
 
 def commands_left():

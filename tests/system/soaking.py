@@ -28,7 +28,7 @@ import mix
 import recount
 import tftp
 from faulting import COMPLETE, REFUSED, Crowd, hidden_files, slots_in_use
-from harness import (LOG, SERVICE_USER, Failure, bytes_of, check, check_equal, children, descriptors_of,
+from harness import (LOG, Failure, bytes_of, check, check_equal, children, descriptors_of,
                      kill, listeners, until)
 from settings import Conf, TABLE, header
 

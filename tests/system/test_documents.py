@@ -34,7 +34,7 @@ cd "$SCENE"
 mkdir up work usr-up usr-work root
 mount -t overlay overlay -o lowerdir=/,upperdir=up,workdir=work root
 usr=/usr
-[ -z "$PEERS" ] || usr=$PEERS/usr:/usr
+[ -z "$PEERS" ] || usr=$PEERS/usr:$STAGE.peers:/usr
 mount -t overlay overlay -o "lowerdir=$usr,upperdir=usr-up,workdir=usr-work" root/usr
 cd root
 mount -t proc proc proc
@@ -356,7 +356,16 @@ def stage(lane):
         for path in first.rglob(f"{folder}/*.conf"):
             (place / "usr/lib" / folder).mkdir(parents=True, exist_ok=True)
             run("cp", path, place / "usr/lib" / folder)
+    merge_peers(lane.peers, lane.scratch / "stage.peers")
     return place
+
+
+def merge_peers(peers, place):
+    """What Debian unpacks beside /usr (systemd-sysusers) and finds below it."""
+    place.mkdir()
+    for folder in ("bin", "sbin", "lib"):
+        if (peers / folder).exists():
+            run("cp", "-a", peers / folder, place)
 
 
 def relocate(first, own):

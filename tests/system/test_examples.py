@@ -295,7 +295,7 @@ def router_backup(lane):
 def refused(example):
     """Who may not, may not."""
     steps = [read("10.10.0.9", "core/sw9-confg"), write("10.99.0.1", "sw9-confg", "x"),
-             write("192.0.2.7", "x-confg", "x"), write("10.10.0.9", "tool.exe", "x"),
+             write("192.0.2.7", "core/x-confg", "x"), write("10.10.0.9", "tool.exe", "x"),
              write("10.10.0.9", "../branch/sw9-confg", "x"), write("10.10.0.9", "large-confg", "x", tsize=5 << 20)]
     told = example.play(*steps)
     check(all("ERROR" in answer["said"] for answer in told), f"who may not: {told}")
@@ -305,14 +305,19 @@ def refused(example):
 
 
 def pruned(example):
-    """No version twice, and only so many."""
+    """No version twice, of old ones only so many, and no other name's."""
     scene = example.scene
     scene.succeed("cd /srv/router-backup/core; "
-                  "for d in 01 02 03 04 05; do echo $d >old-confg.202601$d-120000.00; done; "
-                  "echo mine >notes; router-backup-prune /srv/router-backup 3")
+                  "for d in 01 02 03 04 05; do for name in old old-confg old.1.cfg; do "
+                  "echo $d >$name.202601$d-120000.00; done; done; "
+                  "for n in 1 2 3 4 5; do echo $n >new-confg.$(date +%Y%m%d)-12000$n.00; done; "
+                  "echo mine >notes; chown tftpd: *; "
+                  "runuser -u tftpd -- router-backup-prune /srv/router-backup 3")
     left = scene.succeed("cd /srv/router-backup/core; ls").split()
-    check_equal([name for name in left if name.startswith(("old", "notes"))],
-                ["notes", *(f"old-confg.202601{day}-120000.00" for day in ("03", "04", "05"))], "what is left")
+    check_equal(sorted(name for name in left if name.startswith(("old", "notes"))),
+                ["notes", *(f"{name}.202601{day}-120000.00" for name in ("old-confg", "old.1.cfg", "old")
+                            for day in ("03", "04", "05"))], "what is left")
+    check_equal(sum(name.startswith("new-confg.") for name in left), 5, f"versions of the last 90 days: {left}")
     check_equal(sum(name.startswith("sw9-confg.") for name in left), 2, f"versions that differ: {left}")
 
 

@@ -53,7 +53,11 @@ def superserver_files(lane):
     xinetd = next(p for p in place.rglob("xinetd.d/tftp") if p.is_file()).read_text()
     found = re.search(r"(?m)^\s*server\s*=\s*(\S+)", xinetd)
     check_equal(found and found.group(1), program, "server of xinetd.d/tftp")
-    check(re.search(r"(?m)^\s*disable\s*=\s*yes", xinetd), "it is not disabled by default")
+    values = dict(re.findall(r"(?m)^\s*(\w+)\s*=[ \t]*(.*?)\s*$", xinetd))
+    # "linger = 0" starts it for each request; only_from's kin would see the first client only
+    wanted = {"disable": "yes", "wait": "yes", "cps": "100 1", "instances": "UNLIMITED",
+              "per_source": "UNLIMITED", "passenv": ""}
+    check_equal({key: values.get(key) for key in wanted}, wanted, "xinetd.d/tftp")
     service = find(place, "tftpd.service").read_text()
     check(f"ExecStart={program}" in service, f"ExecStart of tftpd.service is not {program}")
     socket = find(place, "tftpd.socket").read_text()
