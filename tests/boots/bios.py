@@ -4,7 +4,7 @@ import re
 
 import machine as machines
 import net as network
-from net import check, check_equal, run, until
+from harness import check, check_equal, run, until
 
 GRUB = "boot/grub"
 PAYLOAD = 200_000

@@ -16,49 +16,14 @@ import pathlib
 import signal
 import subprocess
 import sysconfig
-import time
+
+from harness import check, run, until
 
 SERVER = "192.0.2.1"
 SERVER6 = "fd00:69::1"
 PORT = 69
 DHCP_PORT = 67
 STOPPING = 10           # seconds for a program to end
-
-
-class Failure(AssertionError):
-    """Something is not as it should be: a line for who reads the result."""
-
-
-def check(condition, text):
-    if not condition:
-        raise Failure(text)
-
-
-def check_equal(found, wanted, what):
-    if found != wanted:
-        raise Failure(f"{what}: {found!r}, not {wanted!r}")
-
-
-def until(condition, seconds, what):
-    """Poll until condition() is true; returns what it returned."""
-    deadline = time.monotonic() + seconds
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > deadline:
-            raise Failure(f"waited {seconds:g} s in vain: {what}")
-        time.sleep(0.02)
-
-
-def run(*command, **how):
-    """A program of the test itself; it has to work.  Returns what it wrote."""
-    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", timeout=60, **how)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stdout}")
-    return done.stdout
 
 
 def address_of(number):

@@ -27,10 +27,11 @@ import textwrap
 import traceback
 
 sys.dont_write_bytecode = True
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "system"))
 
 import machine as machines
 import net as network
-from net import Failure, check, check_equal, until
+from harness import Failure, check, check_equal, until
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODULES = ("bios", "uefi", "uboot")

@@ -9,7 +9,7 @@ import zlib
 import holder
 import machine as machines
 import net as network
-from net import check, check_equal, until
+from harness import check, check_equal, until
 
 PAYLOAD = 3_000_001
 MEMORY_AT = "0x42000000"

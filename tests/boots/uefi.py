@@ -7,7 +7,7 @@ import signal
 import holder
 import machine as machines
 import net as network
-from net import check_equal, until
+from harness import check_equal, until
 
 PAYLOAD = 200_000
 BIG = 40_000_000          # long enough to be hit in the middle

@@ -6,10 +6,10 @@ import pathlib
 import re
 import signal
 import subprocess
-import time
 
 import deb
 import root
+from harness import check, check_equal, until
 
 LIBRARIES = {"libc6", "libcap2", "libconfuse2", "libseccomp2"}
 MAIN, STATS, STATUS = deb.NAMES
@@ -20,20 +20,6 @@ XINETD = "xinetd", "-dontfork", "-inetd_ipv6"
 # What an installation of anything changes, and what is the kernel's.
 ASIDE = re.compile(r"^(proc|run|dev|sys|tmp|var/cache|var/lib/(apt|dpkg|debconf)|var/log/(apt|dpkg\.log|"
                    r"alternatives\.log)|etc/ld\.so\.cache|etc/(passwd|group|shadow|gshadow)-)(/|$)")
-
-
-class Failure(AssertionError):
-    """A promise that the packages did not keep."""
-
-
-def check(condition, text):
-    if not condition:
-        raise Failure(text)
-
-
-def check_equal(found, wanted, what):
-    if found != wanted:
-        raise Failure(f"{what}: {found!r}, not {wanted!r}")
 
 
 # Acts.
@@ -119,13 +105,6 @@ def start_slowly(place, size):
     client.send_signal(signal.SIGSTOP)
     check(got.stat().st_size < size and client.poll() is None, "the transfer was over at once")
     return client, got
-
-
-def until(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        check(time.monotonic() < deadline, f"waited {seconds} s in vain: {what}")
-        time.sleep(0.02)
 
 
 # Scenes.

@@ -18,10 +18,12 @@ import time
 import traceback
 
 sys.dont_write_bytecode = True
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "system"))
 
 import deb
 import debscenes
 import root
+from harness import Failure
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAMS = {"debootstrap": "debootstrap", "curl": "curl", "ip": "iproute2", "unshare": "util-linux"}
@@ -47,7 +49,7 @@ def run_scene(context, name, function):
     context.notes.clear()
     try:
         function(context)
-    except debscenes.Failure as error:
+    except Failure as error:
         problem = str(error)
     except Exception:
         problem = traceback.format_exc()
