@@ -507,7 +507,7 @@ def nobody_can_be_killed(lane):
 @contextlib.contextmanager
 def limited(lane, kind, value):
     """A dispatcher, and a keeper, that get no more than that; and then again without."""
-    lane.server.dispatcher()    # A keeper that is only starting could not start.
+    serving(lane)       # While it starts it has children of its own, and is one of those limited.
     keeper = lane.server.keeper()
     old = resource.prlimit(keeper, kind)
     resource.prlimit(keeper, kind, (value, old[1]))
@@ -517,6 +517,14 @@ def limited(lane, kind, value):
     finally:
         resource.prlimit(keeper, kind, old)
         renew(lane)
+
+
+def serving(lane):
+    """The dispatcher, with its walls up."""
+    pid = lane.server.dispatcher()
+    until(lambda: any(record["message"].startswith("dispatcher started")
+                      for record in lane.log.records(event="notice", pid=pid)),
+          5 * lane.slowness, f"dispatcher {pid} has started")
 
 
 def renew(lane):
