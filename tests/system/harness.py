@@ -7,6 +7,7 @@ lane has its own process namespace, nothing that a test started can outlive it.
 """
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -313,11 +314,23 @@ class Server:
 
     def __init__(self, lane, mode, args, address):
         self.lane, self.mode, self.args, self.address = lane, mode, tuple(args), address
+        said = Tail(lane.log)
         self.start()
         until(lambda: listening() or self.process.poll() is not None, 20 * lane.slowness,
               f"{mode} listens on port {PORT}")
+        if mode == "foreground":
+            self.wait_started(said)
         if self.process.poll() is not None:
             raise Failure(f"{mode} ended with status {self.process.returncode}: {self.tail()}")
+
+    def wait_started(self, said):
+        """Until the dispatcher has its walls: before that it is as large as the keeper, has
+        the keeper's descriptors, and children that count against limits.  With a log that
+        cannot be written nobody says so; a test of that waits for what it needs."""
+        with contextlib.suppress(Failure, OSError, ValueError):
+            until(lambda: self.process.poll() is not None or
+                  any(record.get("message", "").startswith("dispatcher started") for record in said.look()),
+                  2 * self.lane.slowness, "")
 
     def start(self):
         self.errors = self.lane.scratch / f"server-{self.lane.count()}.err"
